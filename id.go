@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,17 +92,18 @@ func ParseKeyID(s string) (KeyID, error) {
 
 // ParseDeliveryID reads what DeliveryID.String wrote. The error is of code CodeInvalid.
 func ParseDeliveryID(s string) (DeliveryID, error) {
-	fault := Errorf(CodeInvalid, "%q is not a delivery id: it looks like %s01h455vb4pex5vsknk084sn02q_1", s, deliveryPrefix)
-	text, number, found := strings.Cut(strings.TrimPrefix(s, deliveryPrefix), "_")
-	n, err := strconv.Atoi(number)
-	if !found || err != nil || n < 1 || n > maxDeliveryNumber || strconv.Itoa(n) != number {
-		return DeliveryID{}, fault
+	// The last "_" parts the number from the rest; the prefix holds one of its own.
+	cut := strings.LastIndexByte(s, '_')
+	if cut < 0 {
+		return DeliveryID{}, notAnID(s, deliveryPrefix, "_1", "delivery")
 	}
-	event, err := parseText(s[:len(s)-len(number)-1], deliveryPrefix, "delivery")
-	if err != nil || len(text) != textLength {
-		return DeliveryID{}, fault
+	event, eventErr := parseText(s[:cut], deliveryPrefix, "delivery")
+	number, numberErr := strconv.Atoi(s[cut+1:])
+	// Itoa again, because Atoi takes "+1" and "01" too, and one delivery has one id.
+	if eventErr != nil || numberErr != nil || number < 1 || number > maxDeliveryNumber || strconv.Itoa(number) != s[cut+1:] {
+		return DeliveryID{}, notAnID(s, deliveryPrefix, "_1", "delivery")
 	}
-	return DeliveryID{EventID{event}, n}, nil
+	return DeliveryID{EventID{event}, number}, nil
 }
 
 // maxDeliveryNumber bounds the deliveries of one event: endpoints of a tenant and replays together.
@@ -137,8 +137,9 @@ func ParseUUID(s string) (ID, bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return ID{}, false
 	}
+	digits := s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
 	var id ID
-	if _, err := hex.Decode(id[:], []byte(strings.ReplaceAll(s, "-", ""))); err != nil {
+	if _, err := hex.Decode(id[:], []byte(digits)); err != nil {
 		return ID{}, false
 	}
 	return id, true
@@ -163,18 +164,15 @@ func (id ID) base32() string {
 }
 
 func parseText(s, prefix, kind string) (ID, error) {
-	fault := func() error {
-		return Errorf(CodeInvalid, "%q is not a %s id: it looks like %s01h455vb4pex5vsknk084sn02q", s, kind, prefix)
-	}
 	text, found := strings.CutPrefix(s, prefix)
 	if !found || len(text) != textLength || text[0] > '7' {
-		return ID{}, fault()
+		return ID{}, notAnID(s, prefix, "", kind)
 	}
 	var hi, lo uint64
 	for i := range textLength {
 		digit := strings.IndexByte(alphabet, text[i])
 		if digit < 0 {
-			return ID{}, fault()
+			return ID{}, notAnID(s, prefix, "", kind)
 		}
 		hi = hi<<5 | lo>>59
 		lo = lo<<5 | uint64(digit)
@@ -183,6 +181,16 @@ func parseText(s, prefix, kind string) (ID, error) {
 	binary.BigEndian.PutUint64(id[:8], hi)
 	binary.BigEndian.PutUint64(id[8:], lo)
 	return id, nil
+}
+
+// notAnID says what is wrong with a text that should have been an id, and what one looks like. The
+// text comes from outside, so that no more of it is shown than an id has.
+func notAnID(s, prefix, suffix, kind string) error {
+	const most = 64
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return Errorf(CodeInvalid, "%q is not a %s id: it looks like %s01h455vb4pex5vsknk084sn02q%s", s, kind, prefix, suffix)
 }
 
 // MarshalText and UnmarshalText let ids stand in JSON and YAML as their printed form.
@@ -201,6 +209,36 @@ func (id KeyID) MarshalText() ([]byte, error) { return []byte(id.String()), nil 
 
 // MarshalText prints the id.
 func (id DeliveryID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText printed.
+func (id *TenantID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseTenantID(string(text))
+	return err
+}
+
+// UnmarshalText reads what MarshalText printed.
+func (id *EventID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseEventID(string(text))
+	return err
+}
+
+// UnmarshalText reads what MarshalText printed.
+func (id *EndpointID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseEndpointID(string(text))
+	return err
+}
+
+// UnmarshalText reads what MarshalText printed.
+func (id *KeyID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseKeyID(string(text))
+	return err
+}
+
+// UnmarshalText reads what MarshalText printed.
+func (id *DeliveryID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseDeliveryID(string(text))
+	return err
+}
 
 // sequencer makes the ids of one process strictly increasing: within a millisecond the 74 random
 // bits count up from a random start (RFC 9562, section 6.2, method 2), and a clock that steps back
@@ -239,5 +277,3 @@ func newID(now time.Time) ID {
 	binary.BigEndian.PutUint64(id[8:], 1<<63|sequencer.lo)
 	return id
 }
-
-var _ fmt.Stringer = EventID{}
