@@ -37,7 +37,7 @@ func (s DeliveryState) Final() bool { return s != DeliveryPending }
 func (s DeliveryState) CanMove(next DeliveryState) bool {
 	switch s {
 	case DeliveryPending:
-		return next != DeliveryPending
+		return next == DeliverySucceeded || next == DeliveryFailed || next == DeliveryCancelled
 	case DeliveryFailed, DeliveryCancelled:
 		return next == DeliveryPending
 	}

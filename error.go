@@ -3,6 +3,7 @@ package postrider
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code says what kind of failure an Error is. Each surface maps codes to its own tongue (an HTTP
@@ -25,7 +26,8 @@ const (
 )
 
 // Error is the one error type that crosses packages. Message is fit for the user: it says what was
-// wrong, where, and what to do. Err, the cause, goes to the log and is never shown to a user.
+// wrong, where, and what to do. Err, the cause, is what the log shows beside it; a surface shows
+// Message only, and of CodeInternal not even that.
 type Error struct {
 	Code    Code
 	Message string
@@ -33,10 +35,15 @@ type Error struct {
 	Err     error
 }
 
-// Errorf makes an Error whose message is fit for the user. A cause is given with %w.
+// Errorf makes an Error whose message is fit for the user. A cause given with %w becomes a part of
+// the message; one whose text is not fit for the user goes into Err alone.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+	cause := errors.Unwrap(err)
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		cause = err // it holds them all
+	}
+	return &Error{Code: code, Message: err.Error(), Err: cause}
 }
 
 // FieldError makes an Error of CodeInvalid about one input.
@@ -47,10 +54,17 @@ func FieldError(field, format string, args ...any) *Error {
 
 // Error gives the message, and the cause when the message does not already hold it.
 func (e *Error) Error() string {
-	if e.Message == "" && e.Err != nil {
-		return string(e.Code) + ": " + e.Err.Error()
+	message := e.Message
+	if message == "" {
+		message = string(e.Code)
 	}
-	return e.Message
+	if e.Err == nil {
+		return message
+	}
+	if cause := e.Err.Error(); !strings.Contains(message, cause) {
+		return message + ": " + cause
+	}
+	return message
 }
 
 // Unwrap gives the cause.
