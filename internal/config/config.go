@@ -31,6 +31,9 @@ type Config struct {
 	// BootstrapFile names a Bootstrap document; "" for none.
 	BootstrapFile string `yaml:"bootstrap_file" env:"BOOTSTRAP_FILE"`
 
+	// Contracts is a folder of contract documents, *.yaml, beside the built-in ones; "" for none.
+	Contracts string `yaml:"contracts" env:"CONTRACTS"`
+
 	// PublishLimit bounds the body of one published event, in bytes.
 	PublishLimit Size `yaml:"publish_limit" env:"PUBLISH_LIMIT"`
 	// AllowPrivate lists networks that events may be delivered to though they are not public.
