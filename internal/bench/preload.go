@@ -25,7 +25,7 @@ const preloadSpan = 24 * time.Hour
 // preload adds finished events, each delivered at the first attempt to the default tenant's first
 // endpoint, to the store in a data folder that a server has laid out and left.
 func preload(ctx context.Context, folder string, events, size int) error {
-	s, err := sqlite.Open(ctx, folder, sqlite.Options{})
+	s, err := sqlite.Open(ctx, sqlite.Options{Dir: folder})
 	if err != nil {
 		return err
 	}
