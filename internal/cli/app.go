@@ -81,6 +81,8 @@ func newRoot(t *Terminal) *cobra.Command {
 
 func commands(t *Terminal) []*cobra.Command {
 	return []*cobra.Command{
+		newContract(t),
+		newVerify(t),
 		newVersion(t),
 	}
 }
