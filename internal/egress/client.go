@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -178,20 +179,30 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	return conn, nil
 }
 
-// connection remembers its remote address as text, which every attempt over it reports.
+// connection remembers its remote address as text, which every attempt over it reports, and whether
+// the other side ended it, which net/http forgets when what came before can be read as a fault.
 type connection struct {
 	net.Conn
 	remote string
+	ended  atomic.Bool
 }
 
-func remoteOf(conn net.Conn) string {
+// Read reads from the socket.
+func (c *connection) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && isBreak(err) {
+		c.ended.Store(true)
+	}
+	return n, err
+}
+
+// underneath is the connection that dial made.
+func underneath(conn net.Conn) *connection {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	if c, ok := conn.(*connection); ok {
-		return c.remote
-	}
-	return conn.RemoteAddr().String()
+	c, _ := conn.(*connection)
+	return c
 }
 
 func parseProxy(raw string) (*url.URL, error) {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -35,6 +34,7 @@ type exchange struct {
 	phases    postrider.Phases
 	remote    string // the address that is connected to, or was tried last
 	got       bool   // a connection was handed to the request
+	conn      *connection
 	reused    bool
 	http2     bool
 	answered  bool // a byte of the response came
@@ -195,7 +195,9 @@ func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 	}
 	e.got = true
 	e.reused = info.Reused
-	e.remote = remoteOf(info.Conn)
+	if e.conn = underneath(info.Conn); e.conn != nil {
+		e.remote = e.conn.remote
+	}
 	e.waiting = phaseSend
 	if secure, ok := info.Conn.(*tls.Conn); ok {
 		e.http2 = secure.ConnectionState().NegotiatedProtocol == "h2"
@@ -223,5 +225,3 @@ func (e *exchange) gotFirstByte() {
 		e.phases.FirstByte = time.Since(e.wrote)
 	}
 }
-
-var _ net.Conn = (*connection)(nil)

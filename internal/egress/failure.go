@@ -64,7 +64,7 @@ func (e *exchange) explain(parent context.Context, err error, host string, timeo
 	case isTooLarge(err):
 		return postrider.OutcomeTooLarge, "the response's head from " + e.remote + " is over the limit"
 	case e.answered || e.http2 && !isBreak(err):
-		if isBreak(err) {
+		if isBreak(err) || e.conn != nil && e.conn.ended.Load() {
 			return postrider.OutcomeReset, e.remote + " closed the connection in the middle of the response's head"
 		}
 		return postrider.OutcomeProtocol, e.remote + " did not answer in HTTP: " + printable(innermost(err))
