@@ -72,12 +72,12 @@ func TestNoTestIsSkipped(t *testing.T) {
 func TestAContextComesFirst(t *testing.T) {
 	l := newLaw(t, "a context belongs to one call, and as the first parameter everybody sees that the call can be ended", nil)
 	l.house.each(func(f *file, node ast.Node) {
-		fields, ok := node.(*ast.FuncType)
-		if !ok || fields.Params == nil {
+		function, ok := node.(*ast.FuncDecl)
+		if !ok {
 			return
 		}
 		place := 0
-		for _, field := range fields.Params.List {
+		for _, field := range function.Type.Params.List {
 			if f.uses(field.Type, "context", "Context") && place > 0 {
 				l.breach(l.at(field), "the context is parameter %d", place+1)
 			}

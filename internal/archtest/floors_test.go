@@ -3,6 +3,7 @@ package archtest
 import (
 	"go/ast"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +160,30 @@ func TestImportsGoDownOnly(t *testing.T) {
 	}
 }
 
+func TestTheDocumentedFloorsAreTheRealOnes(t *testing.T) {
+	const document = "docs/architecture.md"
+	l := newLaw(t, "the table in "+document+" is where people learn the floors", nil)
+	documented := make(map[string]int)
+	for _, text := range l.house.texts {
+		if text.path != document {
+			continue
+		}
+		for _, row := range regexp.MustCompile("(?m)^\\| (\\d) \\| `([^`]+)` \\|").FindAllStringSubmatch(text.content, -1) {
+			documented[row[2]] = int(row[1][0] - '0')
+		}
+	}
+	for name, r := range rooms() {
+		if floor, found := documented[name]; !found || floor != r.floor {
+			l.breach(document, "%s stands on floor %d, and the table says %d (listed: %v)", name, r.floor, floor, found)
+		}
+	}
+	for name := range documented {
+		if _, found := rooms()[name]; !found {
+			l.breach(document, "lists %s, which has no room", name)
+		}
+	}
+}
+
 // pure are the packages whose every answer follows from their arguments.
 func pure() []string {
 	return []string{".", "internal/jsonscan", "signature", "contract", "api", "internal/store"}
@@ -210,8 +235,8 @@ func TestTheStandardLibraryIsUsedWhereItBelongs(t *testing.T) {
 	}
 }
 
-// Package signature takes an http.Header, because that is what a receiver has in its hand. It is a
-// map of texts; the rest of net/http is the network.
+// Package signature takes an http.Header, because that is what a receiver has in its hand, and package
+// contract speaks of statuses and dates. Those are words; the rest of net/http is the network.
 func TestThePurePackagesKnowNoClockAndNoNetwork(t *testing.T) {
 	l := newLaw(t, "the answer of a pure package follows from its arguments, so that a test, a receiver and the engine get the same one", nil)
 	for _, name := range pure() {
@@ -231,12 +256,18 @@ func TestThePurePackagesKnowNoClockAndNoNetwork(t *testing.T) {
 				if !ok || f.named("net/http") == "" || !f.uses(node, "net/http", selector.Sel.Name) {
 					return
 				}
-				if name != "signature" || selector.Sel.Name != "Header" && selector.Sel.Name != "CanonicalHeaderKey" {
+				if !wordOfHTTP(selector.Sel.Name) {
 					l.breach(l.at(node), "%s uses http.%s", name, selector.Sel.Name)
 				}
 			})
 		}
 	}
+}
+
+// wordOfHTTP reports whether a name of net/http is vocabulary: a header map, a status, a date.
+func wordOfHTTP(name string) bool {
+	return slices.Contains([]string{"Header", "CanonicalHeaderKey", "ParseTime", "TimeFormat"}, name) ||
+		strings.HasPrefix(name, "Status") || strings.HasPrefix(name, "Method")
 }
 
 // library is a module from outside and the packages of ours that may import it.
