@@ -8,6 +8,7 @@
 //   - concurrency_test.go: who may start goroutines; no sleeping
 //   - state_test.go: no init, no variables of a package that change, no exit from the depths
 //   - shape_test.go: package comments, sizes of files, functions and interfaces, names
+//   - trust_test.go: where secrets come out, where contexts begin, how requests go out
 //   - words_test.go, links_test.go: nothing left undone, no path of one machine, no link into the void
 //   - modules_test.go: versions that belong together
 //

@@ -85,7 +85,7 @@ func TestEveryPackageBeginsWithItsStory(t *testing.T) {
 			continue
 		}
 		comment := comments[0].tree.Doc.Text()
-		begins := "Package " + strings.TrimSuffix(comments[0].tree.Name.Name, "_test") + " "
+		begins := "Package " + comments[0].tree.Name.Name + " "
 		if comments[0].tree.Name.Name == "main" {
 			begins = "Command " + path.Base(p.path) + " "
 		}

@@ -164,7 +164,7 @@ func constant(value ast.Expr) bool {
 			from, ok := function.X.(*ast.Ident)
 			return ok && slices.Contains([]string{
 				"errors.New", "fmt.Errorf", "postrider.Errorf", "regexp.MustCompile", "netip.MustParsePrefix",
-				"netip.MustParseAddr", "strings.NewReplacer", "template.Must", "big.NewInt", "slices.Concat", "math.Pow10", "json.RawMessage",
+				"netip.MustParseAddr", "strings.NewReplacer", "template.Must", "big.NewInt", "slices.Concat", "math.Pow10", "json.RawMessage", "time.Date",
 			}, from.Name+"."+function.Sel.Name)
 		}
 	}
