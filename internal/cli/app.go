@@ -81,6 +81,7 @@ func newRoot(t *Terminal) *cobra.Command {
 
 func commands(t *Terminal) []*cobra.Command {
 	return []*cobra.Command{
+		newServe(t),
 		newContract(t),
 		newVerify(t),
 		newVersion(t),

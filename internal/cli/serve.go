@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/observe"
+	"github.com/postrider/postrider/internal/server"
+)
+
+func newServe(t *Terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: `Run the gateway until it is told to stop.
+
+Every flag has an environment variable: --shutdown-grace is POSTRIDER_SHUTDOWN_GRACE. A flag goes over
+the variable, the variable over the file given by --config, the file over the default.
+
+POSTRIDER_OPERATOR_KEY sets the operator's key. Without it the first start makes one and prints it once.`,
+		Example: `  postrider serve
+  postrider serve --listen 0.0.0.0:8080 --data /var/lib/postrider
+  POSTRIDER_DEV_TIME_SCALE=1000 postrider serve --dev --data /tmp/trial`,
+		Args: arguments(cobra.NoArgs),
+	}
+	registerServeFlags(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		loaded, err := config.Load(config.Sources{Environ: t.Environ, Flags: given(c.Flags())})
+		if err != nil {
+			return badUsage(err)
+		}
+		return serve(c.Context(), t, loaded)
+	}
+	return c
+}
+
+func registerServeFlags(flags *pflag.FlagSet) {
+	flags.String("config", "", "`file` of settings, YAML; its keys are these flags with \"_\" for \"-\"")
+	flags.String("listen", "", "`host:port` to listen on; port 0 takes any (default 127.0.0.1:8080)")
+	flags.String("data", "", "`folder` of the store, made if it does not exist (default ./postrider-data)")
+	flags.Bool("dev", false, "permit http:// endpoints and private addresses, and let --dev-time-scale count")
+	flags.String("dev-time-scale", "", "divide the durations of retry and dispatch schedules by this `number`; 1000 makes an hour 3.6 s")
+	flags.String("bootstrap-file", "", "`file` of tenants, keys and endpoints to make if they are absent, YAML")
+	flags.String("contracts", "", "`folder` of contracts beside the built-in ones, *.yaml")
+	flags.String("publish-limit", "", "largest body of one published event, a `size` (default 1MiB)")
+	flags.String("allow-private", "", "`networks` that may be delivered to though they are not public, 10.0.0.0/8,…")
+	flags.String("proxy-url", "", "send deliveries through this proxy, a `URL`; the usual proxy variables are ignored")
+	flags.String("extra-ca-file", "", "`file` of certificates to trust beside the system's when delivering, PEM")
+	flags.String("log-level", "", "least `level` to log: debug, info, warn or error (default info)")
+	flags.String("log-format", "", "`format` of the log on standard error: text or json (default text)")
+	flags.String("shutdown-grace", "", "how long requests under way may take to end when stopping, a `duration` (default 30s)")
+	flags.String("pprof", "", "loopback `address` that serves profiles")
+	_ = flags.MarkHidden("pprof") // it exists, so this cannot fail
+}
+
+// given collects the flags that stand on the command line.
+func given(flags *pflag.FlagSet) map[string]string {
+	set := make(map[string]string)
+	flags.Visit(func(f *pflag.Flag) { set[f.Name] = f.Value.String() })
+	return set
+}
+
+func serve(ctx context.Context, t *Terminal, c config.Config) error {
+	s := server.New(server.Options{
+		Config:          c,
+		Version:         version(),
+		Logger:          observe.NewLogger(t.Err, c.LogFormat, c.LogLevel),
+		ShowOperatorKey: func(key postrider.Secret) { showOperatorKey(t, key) },
+	})
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.Out, "Postrider listens on %s\n", s.URL())
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-s.Failed():
+	}
+	if err := s.Stop(context.WithoutCancel(ctx)); failure == nil {
+		failure = err
+	}
+	return failure
+}
+
+func showOperatorKey(t *Terminal, key postrider.Secret) {
+	fmt.Fprintf(t.Out, `This is the first start on this data folder, so an operator's key was made. It may do everything,
+in every tenant. It is shown only this once; the store keeps nothing but its hash:
+
+    %s
+
+Use it as "Authorization: Bearer …", or for the commands of this program:
+
+    export POSTRIDER_KEY=%s
+
+If it is lost, start once with POSTRIDER_OPERATOR_KEY set to a new one.
+
+`, key.Reveal(), key.Reveal())
+}
