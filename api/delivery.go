@@ -34,7 +34,7 @@ type Attempt struct {
 	Code       string    `json:"code" doc:"What happened, from a closed list." example:"delivered"`
 	Detail     string    `json:"detail,omitempty" doc:"What happened, in words."`
 	Request    Request   `json:"request" doc:"What was sent, less the body, which is the same in every attempt."`
-	Response   *Response `json:"response" nullable:"true" doc:"What came back; null when nothing did."`
+	Response   *Response `json:"response,omitempty" doc:"What came back; absent when nothing did."`
 }
 
 // Phases says where an attempt's time went, in milliseconds. A phase that did not happen is 0.

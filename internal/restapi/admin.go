@@ -25,7 +25,7 @@ func (h *Handler) createTenant(ctx context.Context, c *call, in *struct{ Body Bo
 	return &answer[api.Tenant]{Body: wireTenant(tenant)}, nil
 }
 
-func (h *Handler) listTenants(ctx context.Context, c *call, in *struct{ pageQuery }) (*answer[api.List[api.Tenant]], error) {
+func (h *Handler) listTenants(ctx context.Context, c *call, in *struct{ PageQuery }) (*answer[api.List[api.Tenant]], error) {
 	after, err := cursor(in.Cursor, postrider.ParseTenantID)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (h *Handler) createKey(ctx context.Context, c *call, in *struct{ Body Body[
 }
 
 func (h *Handler) listKeys(ctx context.Context, c *call, in *struct {
-	tenantQuery
+	TenantQuery
 	Role string `query:"role" enum:"operator,admin,publisher,viewer" doc:"Of this role only; \"operator\" lists the operator's own keys."`
 }) (*answer[api.List[api.Key]], error) {
 	keys, err := h.parts.Control.Keys(ctx, c.principal, in.Tenant, postrider.Role(in.Role))
@@ -70,7 +70,7 @@ func (h *Handler) listKeys(ctx context.Context, c *call, in *struct {
 	return listOf(keys, false, func(k postrider.Key) api.Key { return wireKey(&k) }, nil), nil
 }
 
-func (h *Handler) revokeKey(ctx context.Context, c *call, in *byID) (*done, error) {
+func (h *Handler) revokeKey(ctx context.Context, c *call, in *ByID) (*done, error) {
 	id, err := postrider.ParseKeyID(in.ID)
 	if err != nil {
 		return nil, noSuch("key", in.ID)

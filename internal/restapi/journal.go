@@ -12,17 +12,17 @@ import (
 	"github.com/postrider/postrider/internal/store"
 )
 
-// timeQuery narrows a list to a span of time.
-type timeQuery struct {
+// TimeQuery narrows a list to a span of time.
+type TimeQuery struct {
 	From time.Time `query:"from" doc:"Accepted at or after this time, RFC 3339."`
 	To   time.Time `query:"to" doc:"Accepted before this time, RFC 3339."`
 }
 
 func (h *Handler) listEvents(ctx context.Context, c *call, in *struct {
-	tenantQuery
-	environmentQuery
-	timeQuery
-	pageQuery
+	TenantQuery
+	EnvironmentQuery
+	TimeQuery
+	PageQuery
 	Type string `query:"type" maxLength:"128" doc:"Of this type only."`
 }) (*answer[api.List[api.Event]], error) {
 	before, err := cursor(in.Cursor, parseSequence)
@@ -40,8 +40,8 @@ func (h *Handler) listEvents(ctx context.Context, c *call, in *struct {
 }
 
 func (h *Handler) getEvent(ctx context.Context, c *call, in *struct {
-	byID
-	environmentQuery
+	ByID
+	EnvironmentQuery
 }) (*answer[api.Event], error) {
 	story, err := h.parts.Control.FindEvent(ctx, c.principal, in.Tenant, postrider.Environment(in.Environment), in.ID)
 	if err != nil {
@@ -53,10 +53,10 @@ func (h *Handler) getEvent(ctx context.Context, c *call, in *struct {
 }
 
 func (h *Handler) listDeliveries(ctx context.Context, c *call, in *struct {
-	tenantQuery
-	environmentQuery
-	timeQuery
-	pageQuery
+	TenantQuery
+	EnvironmentQuery
+	TimeQuery
+	PageQuery
 	WebhookID string `query:"webhook_id" maxLength:"64" doc:"Owed to this webhook only."`
 	State     string `query:"state" enum:"pending,succeeded,failed,cancelled" doc:"In this state only."`
 	Type      string `query:"type" maxLength:"128" doc:"Of events of this type only."`
@@ -83,7 +83,7 @@ func (h *Handler) listDeliveries(ctx context.Context, c *call, in *struct {
 	}), nil
 }
 
-func (h *Handler) getDelivery(ctx context.Context, c *call, in *byID) (*answer[api.DeliveryDetail], error) {
+func (h *Handler) getDelivery(ctx context.Context, c *call, in *ByID) (*answer[api.DeliveryDetail], error) {
 	id, err := postrider.ParseDeliveryID(in.ID)
 	if err != nil {
 		return nil, noSuch("delivery", in.ID)
@@ -99,7 +99,7 @@ func (h *Handler) getDelivery(ctx context.Context, c *call, in *byID) (*answer[a
 	return out, nil
 }
 
-func (h *Handler) retryDelivery(ctx context.Context, c *call, in *byID) (*answer[api.Delivery], error) {
+func (h *Handler) retryDelivery(ctx context.Context, c *call, in *ByID) (*answer[api.Delivery], error) {
 	id, err := postrider.ParseDeliveryID(in.ID)
 	if err != nil {
 		return nil, noSuch("delivery", in.ID)

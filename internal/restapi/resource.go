@@ -19,25 +19,27 @@ type created[T any] struct {
 // done is an answer without a body.
 type done struct{}
 
-// tenantQuery chooses the tenant of a call.
-type tenantQuery struct {
+// The inputs that several calls share. Their names are exported because huma reads exported fields only.
+
+// TenantQuery chooses the tenant of a call.
+type TenantQuery struct {
 	Tenant string `query:"tenant" maxLength:"64" doc:"Name or id of the tenant, for an operator's key; \"default\" without one."`
 }
 
-// byID is the input of calls on one thing.
-type byID struct {
+// ByID is the input of calls on one thing.
+type ByID struct {
 	ID string `path:"id" doc:"Its id."`
-	tenantQuery
+	TenantQuery
 }
 
-// pageQuery chooses a page of a list.
-type pageQuery struct {
+// PageQuery chooses a page of a list.
+type PageQuery struct {
 	Cursor string `query:"cursor" maxLength:"200" doc:"The next of the page before; without it, the first page."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many at most."`
 }
 
-// environmentQuery narrows a list to one environment.
-type environmentQuery struct {
+// EnvironmentQuery narrows a list to one environment.
+type EnvironmentQuery struct {
 	Environment string `query:"environment" enum:"production,sandbox" doc:"Of this environment only."`
 }
 
@@ -76,5 +78,8 @@ func noSuch(kind, id string) error {
 
 // unavailable makes an error of the store into one that tells the caller to come again.
 func unavailable(err error) error {
+	if postrider.ErrorCode(err) == postrider.CodeUnavailable {
+		return err
+	}
 	return &postrider.Error{Code: postrider.CodeUnavailable, Message: "the store cannot take events now; try again", Err: err}
 }

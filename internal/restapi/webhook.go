@@ -29,9 +29,9 @@ func (h *Handler) registerWebhook(ctx context.Context, c *call, in *struct{ Body
 }
 
 func (h *Handler) listWebhooks(ctx context.Context, c *call, in *struct {
-	tenantQuery
-	environmentQuery
-	pageQuery
+	TenantQuery
+	EnvironmentQuery
+	PageQuery
 	Contract string `query:"contract" maxLength:"64" doc:"With this contract only."`
 }) (*answer[api.List[api.Webhook]], error) {
 	after, err := cursor(in.Cursor, postrider.ParseEndpointID)
@@ -47,20 +47,20 @@ func (h *Handler) listWebhooks(ctx context.Context, c *call, in *struct {
 	return listOf(found, more, wireWebhook, func(e *postrider.Endpoint) string { return e.ID.String() }), nil
 }
 
-func (h *Handler) getWebhook(ctx context.Context, c *call, in *byID) (*answer[api.Webhook], error) {
+func (h *Handler) getWebhook(ctx context.Context, c *call, in *ByID) (*answer[api.Webhook], error) {
 	return h.onWebhook(ctx, c, in, h.parts.Control.FindWebhook)
 }
 
-func (h *Handler) pauseWebhook(ctx context.Context, c *call, in *byID) (*answer[api.Webhook], error) {
+func (h *Handler) pauseWebhook(ctx context.Context, c *call, in *ByID) (*answer[api.Webhook], error) {
 	return h.onWebhook(ctx, c, in, h.parts.Control.PauseWebhook)
 }
 
-func (h *Handler) resumeWebhook(ctx context.Context, c *call, in *byID) (*answer[api.Webhook], error) {
+func (h *Handler) resumeWebhook(ctx context.Context, c *call, in *ByID) (*answer[api.Webhook], error) {
 	return h.onWebhook(ctx, c, in, h.parts.Control.ResumeWebhook)
 }
 
 func (h *Handler) updateWebhook(ctx context.Context, c *call, in *struct {
-	byID
+	ByID
 	Body Body[api.WebhookUpdate]
 }) (*answer[api.Webhook], error) {
 	asked, err := in.Body.take()
@@ -79,18 +79,18 @@ func (h *Handler) updateWebhook(ctx context.Context, c *call, in *struct {
 		secret := postrider.NewSecret(*asked.Secret)
 		change.Secret = &secret
 	}
-	return h.onWebhook(ctx, c, &in.byID, func(ctx context.Context, p principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error) {
+	return h.onWebhook(ctx, c, &in.ByID, func(ctx context.Context, p principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error) {
 		return h.parts.Control.UpdateWebhook(ctx, p, tenant, id, change)
 	})
 }
 
-func (h *Handler) deleteWebhook(ctx context.Context, c *call, in *byID) (*done, error) {
+func (h *Handler) deleteWebhook(ctx context.Context, c *call, in *ByID) (*done, error) {
 	_, err := h.onWebhook(ctx, c, in, h.parts.Control.DeleteWebhook)
 	return &done{}, err
 }
 
 func (h *Handler) testWebhook(ctx context.Context, c *call, in *struct {
-	tenantQuery
+	TenantQuery
 	Body Body[api.TestRequest]
 }) (*answer[api.TestResult], error) {
 	asked, err := in.Body.take()
@@ -115,7 +115,7 @@ func (h *Handler) testWebhook(ctx context.Context, c *call, in *struct {
 }
 
 // onWebhook asks a verb about the webhook that the path names.
-func (h *Handler) onWebhook(ctx context.Context, c *call, in *byID,
+func (h *Handler) onWebhook(ctx context.Context, c *call, in *ByID,
 	verb func(context.Context, principal, string, postrider.EndpointID) (*postrider.Endpoint, error)) (*answer[api.Webhook], error) {
 	id, err := postrider.ParseEndpointID(in.ID)
 	if err != nil {

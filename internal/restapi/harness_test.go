@@ -1,0 +1,262 @@
+package restapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/client"
+	"github.com/postrider/postrider/contract"
+	"github.com/postrider/postrider/internal/auth"
+	"github.com/postrider/postrider/internal/control"
+	"github.com/postrider/postrider/internal/egress"
+	"github.com/postrider/postrider/internal/ingest"
+	"github.com/postrider/postrider/internal/restapi"
+	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/store/sqlite"
+)
+
+// gateway is the whole of Postrider behind the REST interface, with the real store and ingester; in
+// the engine's place stands a recorder.
+type gateway struct {
+	t       testing.TB
+	store   store.Store
+	control *control.Control
+	handler *restapi.Handler
+	url     string
+	log     *lockedBuffer
+	engine  *recorder
+	keys    *auth.Authenticator
+
+	operator, admin, publisher, viewer string // keys; the last three of tenant "acme", production
+	sandboxAdmin                       string // of tenant "acme", sandbox
+	foreign                            string // admin key of tenant "rival"
+	acme, rival                        postrider.TenantID
+}
+
+func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts)) *gateway {
+	t.Helper()
+	ctx := context.Background()
+	db, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	contracts, err := contract.NewSet(contract.Builtin()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{t: t, store: db, log: &lockedBuffer{}, engine: &recorder{}}
+	index := ingest.NewIndex(contracts)
+	ingester := ingest.New(ingest.Options{Inbox: db, Index: index, Offer: g.engine.offer})
+	g.keys = auth.New(auth.Options{}, db)
+	g.control = control.New(control.Options{MaxWebhooks: 200}, control.Parts{
+		Store: db, Contracts: contracts, Subscriptions: index, Lanes: g.engine, Tester: g.engine, KeyMemory: g.keys,
+		CheckURL: func(raw string, requireHTTPS bool) error {
+			_, err := egress.CheckURL(raw, requireHTTPS, false)
+			return err
+		},
+	})
+	parts := restapi.Parts{Control: g.control, Publisher: ingester, Authenticator: g.keys, Ready: db.Ping}
+	o := restapi.Options{Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(g.log, nil))}
+	for _, option := range options {
+		option(&o, &parts)
+	}
+	if g.handler, err = restapi.New(o, parts); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(g.handler)
+	g.url = server.URL
+	t.Cleanup(func() {
+		server.Close()
+		ingester.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	g.tenant(postrider.DefaultTenant)
+	g.acme, g.rival = g.tenant("acme"), g.tenant("rival")
+	g.operator = g.key(postrider.TenantID{}, postrider.RoleOperator, postrider.Production)
+	g.admin = g.key(g.acme, postrider.RoleAdmin, postrider.Production)
+	g.publisher = g.key(g.acme, postrider.RolePublisher, postrider.Production)
+	g.viewer = g.key(g.acme, postrider.RoleViewer, postrider.Production)
+	g.sandboxAdmin = g.key(g.acme, postrider.RoleAdmin, postrider.Sandbox)
+	g.foreign = g.key(g.rival, postrider.RoleAdmin, postrider.Production)
+	return g
+}
+
+func (g *gateway) tenant(name string) postrider.TenantID {
+	g.t.Helper()
+	tenant := &postrider.Tenant{ID: postrider.NewTenantID(time.Now()), Name: name, CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
+	if err := g.store.CreateTenant(context.Background(), tenant); err != nil {
+		g.t.Fatal(err)
+	}
+	return tenant.ID
+}
+
+func (g *gateway) key(tenant postrider.TenantID, role postrider.Role, environment postrider.Environment) string {
+	g.t.Helper()
+	text, hash := auth.GenerateKey(environment)
+	err := g.store.CreateKey(context.Background(), &postrider.Key{
+		ID: postrider.NewKeyID(time.Now()), Tenant: tenant, Environment: environment, Role: role, Hash: hash,
+		CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return text.Reveal()
+}
+
+func (g *gateway) as(key string, options ...client.Option) *client.Client {
+	g.t.Helper()
+	c, err := client.New(g.url, key, options...)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return c
+}
+
+// reply is a raw answer.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// call makes a raw request, as no client of ours would. Pairs of header name and value may follow.
+func (g *gateway) call(key, method, path, body string, headers ...string) reply {
+	g.t.Helper()
+	request, err := http.NewRequest(method, g.url+path, strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+		if headers[i+1] == "" {
+			request.Header.Del(headers[i])
+		}
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return reply{answer.StatusCode, answer.Header, string(text)}
+}
+
+// told reads the error of a reply.
+func (r reply) told(t testing.TB) (code, message string, fields map[string]string) {
+	t.Helper()
+	var body struct {
+		Error *struct {
+			Code, Message string
+			Fields        map[string]string
+		}
+	}
+	decoder := json.NewDecoder(strings.NewReader(r.body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil || body.Error == nil || body.Error.Code == "" || body.Error.Message == "" {
+		t.Fatalf("status %d: not an error in our shape: %q (%v)", r.status, r.body, err)
+	}
+	if got := r.header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("an error has Content-Type %q", got)
+	}
+	return body.Error.Code, body.Error.Message, body.Error.Fields
+}
+
+// recorder stands in the engine's place.
+type recorder struct {
+	mu      sync.Mutex
+	jobs    []store.Job
+	changed []*postrider.Endpoint
+	woken   []postrider.EndpointID
+	tested  []*postrider.Event
+	attempt postrider.Attempt
+	block   chan struct{} // when not nil, Test waits for it
+}
+
+func (r *recorder) offer(jobs []store.Job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.jobs = append(r.jobs, jobs...)
+}
+
+func (r *recorder) EndpointChanged(endpoint *postrider.Endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = append(r.changed, endpoint)
+}
+
+func (r *recorder) Wake(id postrider.EndpointID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.woken = append(r.woken, id)
+}
+
+func (r *recorder) Test(_ context.Context, _ *postrider.Endpoint, event *postrider.Event) postrider.Attempt {
+	r.mu.Lock()
+	block := r.block
+	r.tested = append(r.tested, event)
+	attempt := r.attempt
+	r.mu.Unlock()
+	if block != nil {
+		<-block
+	}
+	return attempt
+}
+
+func (r *recorder) lastChanged() *postrider.Endpoint {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.changed) == 0 {
+		return nil
+	}
+	return r.changed[len(r.changed)-1]
+}
+
+func (r *recorder) lastJob() *store.Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.jobs) == 0 {
+		return nil
+	}
+	return &r.jobs[len(r.jobs)-1]
+}
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+func pointer[T any](value T) *T { return &value }
