@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -174,27 +175,50 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	conn := &connection{Conn: made, remote: made.RemoteAddr().String()}
+	conn := newConnection(made)
 	e.connected(conn)
 	return conn, nil
 }
 
 // connection remembers its remote address as text, which every attempt over it reports, and whether
-// the other side ended it, which net/http forgets when what came before can be read as a fault.
+// the other side ended it, which net/http forgets when what came before can be read as a fault. It
+// reads nothing until something was written: who speaks first (SSH, SMTP) would otherwise be taken
+// for a broken kept connection, and net/http would put his words into the log.
 type connection struct {
 	net.Conn
 	remote string
 	ended  atomic.Bool
+	spoken chan struct{} // closed by the first Write or by Close
+	once   sync.Once
+}
+
+func newConnection(conn net.Conn) *connection {
+	return &connection{Conn: conn, remote: conn.RemoteAddr().String(), spoken: make(chan struct{})}
 }
 
 // Read reads from the socket.
 func (c *connection) Read(b []byte) (int, error) {
+	<-c.spoken
 	n, err := c.Conn.Read(b)
 	if err != nil && isBreak(err) {
 		c.ended.Store(true)
 	}
 	return n, err
 }
+
+// Write writes to the socket.
+func (c *connection) Write(b []byte) (int, error) {
+	c.speak()
+	return c.Conn.Write(b)
+}
+
+// Close closes the socket.
+func (c *connection) Close() error {
+	c.speak()
+	return c.Conn.Close()
+}
+
+func (c *connection) speak() { c.once.Do(func() { close(c.spoken) }) }
 
 // underneath is the connection that dial made.
 func underneath(conn net.Conn) *connection {

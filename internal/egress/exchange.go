@@ -129,11 +129,14 @@ func (e *exchange) whenGivenUp(stop func()) func() bool {
 // traceLookup adds the hooks that only a new connection needs.
 func (e *exchange) traceLookup(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSDone: func(httptrace.DNSDoneInfo) {
+		DNSDone: func(info httptrace.DNSDoneInfo) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			if !e.got {
-				e.phases.DNS = time.Since(e.began)
+			if e.got {
+				return
+			}
+			e.phases.DNS = time.Since(e.began)
+			if info.Err == nil {
 				e.began = time.Now()
 				e.waiting = phaseConnect
 			}

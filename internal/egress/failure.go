@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,11 +46,10 @@ func (e *exchange) explain(parent context.Context, err error, host string, timeo
 		return postrider.OutcomeInterrupted, "the gateway gave the request up before an answer came"
 	}
 	if blocked, ok := errors.AsType[*blockedError](err); ok {
-		detail := blocked.Error()
-		if host != blocked.addr.String() {
-			detail = host + " has the address " + detail
+		if _, err := netip.ParseAddr(host); err == nil {
+			return postrider.OutcomeBlockedAddress, "the URL leads to " + blocked.Error()
 		}
-		return postrider.OutcomeBlockedAddress, detail
+		return postrider.OutcomeBlockedAddress, host + " leads to " + blocked.Error()
 	}
 	if refused, ok := errors.AsType[*proxyError](err); ok {
 		return postrider.OutcomeUnreachable, refused.Error()

@@ -21,7 +21,7 @@ type blockedError struct {
 }
 
 func (e *blockedError) Error() string {
-	return e.addr.String() + " is " + e.kind + ", where this gateway does not send"
+	return e.addr.String() + ", which is " + e.kind + ": this gateway does not send there"
 }
 
 // metadata lists the addresses at which clouds hand credentials to whoever asks from inside. They

@@ -76,7 +76,7 @@ func (c *Client) refuse(r *Request) (postrider.OutcomeCode, string) {
 	if c.proxy != nil {
 		if addr, err := netip.ParseAddr(r.URL.Hostname()); err == nil {
 			if blocked := c.guard.check(addr); blocked != nil {
-				return postrider.OutcomeBlockedAddress, blocked.Error()
+				return postrider.OutcomeBlockedAddress, "the URL leads to " + blocked.Error()
 			}
 		}
 	}

@@ -118,7 +118,7 @@ func TestPrivateAddressIsRefusedBeforeAnyByteIsSent(t *testing.T) {
 			u.Host = host + ":" + u.Port()
 		}
 		result := post(t, client, u.String(), nil)
-		if result.Failure != postrider.OutcomeBlockedAddress || !strings.Contains(result.Detail, "is a loopback address") {
+		if result.Failure != postrider.OutcomeBlockedAddress || !strings.Contains(result.Detail, "which is a loopback address") {
 			t.Errorf("%s: %+v", u, result)
 		}
 	}

@@ -82,7 +82,7 @@ func checkHost(host string, g *guard) error {
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if blocked := g.check(addr); blocked != nil {
-			return invalid("%s", blocked.Error())
+			return invalid("the URL leads to %s", blocked.Error())
 		}
 		return nil
 	}
@@ -102,10 +102,10 @@ func checkHost(host string, g *guard) error {
 		return invalid("the host is not a name, nor an IPv4 address of four numbers")
 	}
 	if isLocalName(name, labels[0], last) && !g.allowPrivate {
-		return invalid("%s is this machine itself, where this gateway does not send", name)
+		return invalid("%s is this machine itself: this gateway does not send there", name)
 	}
 	if name == "metadata.google.internal" {
-		return invalid("%s is a cloud metadata address, where this gateway does not send", name)
+		return invalid("%s is a cloud metadata address: this gateway does not send there", name)
 	}
 	return nil
 }
