@@ -54,7 +54,8 @@ func Run(ctx context.Context, t *Terminal, args []string) int {
 		fmt.Fprintf(t.Err, "postrider: %s\n", sentence(usage.Error(), "See '"+command.CommandPath()+" --help'"))
 		return exitUsage
 	}
-	fmt.Fprintf(t.Err, "postrider: %s\n", sentence(explain(err)))
+	what, todo := explain(err)
+	fmt.Fprintf(t.Err, "postrider: %s\n", sentence(what, todo))
 	return exitFailed
 }
 
@@ -82,6 +83,12 @@ func newRoot(t *Terminal) *cobra.Command {
 func commands(t *Terminal) []*cobra.Command {
 	return []*cobra.Command{
 		newServe(t),
+		newSend(t),
+		newEndpoint(t),
+		newEvent(t),
+		newDelivery(t),
+		newTenant(t),
+		newKey(t),
 		newContract(t),
 		newVerify(t),
 		newVersion(t),
@@ -132,9 +139,6 @@ func sentence(parts ...string) string {
 	}
 	return text
 }
-
-// explain finds the words for the user in an error.
-func explain(err error) string { return err.Error() }
 
 // isTerminal reports whether w is a terminal, where progress may be drawn.
 func isTerminal(w io.Writer) bool {
