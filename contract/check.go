@@ -3,7 +3,7 @@ package contract
 import (
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,41 +33,34 @@ func reservedHeaders() []string {
 		"Trailer", "TE", "Expect", "User-Agent", "Authorization", "Proxy-Authorization", "Cookie"}
 }
 
+// checkHeaders looks at the headers as a whole; each one was checked when it was read.
 func (r *reader) checkHeaders(d *Document) {
-	seen := make(map[string]bool)
-	contentType := false
-	for i, h := range d.Headers {
-		path := join("headers["+strconv.Itoa(i)+"]", h.Name)
-		r.checkHeaderName(h.Name, path, seen)
+	contentType := r.faultUnder("headers")
+	for _, h := range d.Headers {
 		contentType = contentType || strings.EqualFold(h.Name, "Content-Type") && h.Source == ""
-		if h.Source == "" && !isHeaderValue(h.Literal) {
-			r.add(path, "a value is visible ASCII without spaces at its ends, and not empty")
-		}
 	}
 	if _, found := r.lines["headers"]; found && !contentType {
 		r.add("headers", "Content-Type is missing; receivers need it")
 	}
 	for i, s := range d.Signatures {
 		if s.Header != "" {
-			r.checkHeaderName(s.Header, fmt.Sprintf("signatures[%d].header", i), seen)
+			r.headerName(s.Header, fmt.Sprintf("signatures[%d].header", i))
 		}
 	}
 }
 
-func (r *reader) checkHeaderName(name, path string, seen map[string]bool) {
-	if !signature.IsHeaderName(name) {
+func (r *reader) headerName(name, path string) {
+	lower := strings.ToLower(name)
+	reserved := slices.ContainsFunc(reservedHeaders(), func(other string) bool { return strings.EqualFold(name, other) })
+	switch {
+	case !signature.IsHeaderName(name):
 		r.add(path, "%q is not a header name", clip(name))
-	}
-	for _, reserved := range reservedHeaders() {
-		if strings.EqualFold(name, reserved) {
-			r.add(path, "%s is not a contract's to set", reserved)
-		}
-	}
-	if lower := strings.ToLower(name); seen[lower] {
+	case reserved:
+		r.add(path, "%s is not a contract's to set", name)
+	case r.headers[lower]:
 		r.add(path, "the header is set twice")
-	} else {
-		seen[lower] = true
 	}
+	r.headers[lower] = true
 }
 
 func isHeaderValue(value string) bool {
@@ -117,26 +110,28 @@ func (r *reader) checkCarrier(d *Document, path, name string, sources ...Source)
 	r.add(path, "headers must hold %s with %s", clip(name), strings.Join(words(sources), " or "))
 }
 
+// faultUnder reports whether a fault stands at path or below it.
+func (r *reader) faultUnder(path string) bool {
+	return slices.ContainsFunc(r.faults.List, func(f Fault) bool { return strings.HasPrefix(f.Path, path) })
+}
+
 // mentioned reports whether a fault stands at path already.
 func (r *reader) mentioned(path string) bool {
-	for _, fault := range r.faults.List {
-		if fault.Path == path {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.faults.List, func(f Fault) bool { return f.Path == path })
 }
 
 func (r *reader) checkSecret(d *Document) {
+	at, signed := r.lines["signatures"]
 	_, written := r.lines["secret"]
 	s := &d.Secret
 	switch {
+	case len(d.Signatures) == 0 && signed && r.faultUnder("signatures"): // nothing can be said yet
 	case len(d.Signatures) == 0 && written:
 		r.add("secret", "there is no signature, so no secret is used")
 	case len(d.Signatures) == 0:
 		d.Secret = SecretRule{}
 	case !written:
-		r.add("secret", "is missing: a signature needs a secret; write supplied_by: tenant, or generated: {bytes: 32}")
+		r.faults.add(at, "secret", "is missing: a signature needs a secret; write supplied_by: tenant, or generated: {bytes: 32}")
 	case s.SuppliedByTenant == (s.Generated.Bytes > 0) && !r.mentioned("secret.supplied_by") && !r.mentioned("secret.generated.bytes"):
 		r.add("secret", "needs either supplied_by: tenant, or generated")
 	case s.MinLength > s.MaxLength:

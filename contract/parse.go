@@ -31,7 +31,7 @@ const (
 // Parse reads a contract document. The error is a *Faults that tells everything that is wrong, with
 // lines and paths; it wraps a postrider.Error of CodeInvalid.
 func Parse(source []byte) (*Contract, error) {
-	r := &reader{lines: make(map[string]int)}
+	r := &reader{lines: make(map[string]int), headers: make(map[string]bool)}
 	root := r.parseYAML(source)
 	if root == nil {
 		return nil, r.faults.err()
@@ -85,7 +85,7 @@ func (r *reader) name(node ast.Node, path string) string {
 			return ""
 		}
 	}
-	if name == "" {
+	if name == "" && !r.mentioned(path) {
 		r.faults.add(line(node), path, "must have 1 to %d characters", maxName)
 	}
 	return name
@@ -132,7 +132,7 @@ func (r *reader) body(node ast.Node, path string, b *Body) {
 					r.fieldName(b, name, p)
 				})
 			})
-			if len(b.Fields) == 0 {
+			if list, is := n.(*ast.SequenceNode); is && len(list.Values) == 0 {
 				r.add(p, "an envelope needs a field; leave fields out to send the data alone")
 			}
 		}},
@@ -162,14 +162,17 @@ func (r *reader) fieldName(b *Body, name, path string) {
 
 func (r *reader) header(node ast.Node, path string, d *Document) {
 	r.single(node, path, func(name string, n ast.Node, p string) {
+		r.headerName(name, p)
 		value := r.text(n, p, maxValue)
-		h := Header{Name: name}
-		if strings.HasPrefix(value, "event.") || strings.HasPrefix(value, "attempt.") {
+		h := Header{Name: name, Literal: value}
+		switch {
+		case r.mentioned(p):
+		case strings.HasPrefix(value, "event.") || strings.HasPrefix(value, "attempt."):
 			if at := r.oneOf(n, p, words(headerSources())...); at >= 0 {
-				h.Source = headerSources()[at]
+				h.Source, h.Literal = headerSources()[at], ""
 			}
-		} else {
-			h.Literal = value
+		case !isHeaderValue(value):
+			r.add(p, "a value is visible ASCII without spaces at its ends, and not empty")
 		}
 		d.Headers = append(d.Headers, h)
 	})

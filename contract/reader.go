@@ -22,8 +22,9 @@ const (
 // reader walks a document's YAML tree and notes every fault with its line and path. Its methods
 // never stop at a fault: they note it and give a zero value.
 type reader struct {
-	faults Faults
-	lines  map[string]int // path to line of all that was read, for the rules that look at several keys
+	faults  Faults
+	lines   map[string]int  // path to line of all that was read, for the rules that look at several keys
+	headers map[string]bool // names set so far, in lower case
 }
 
 // entry is one key that a mapping may have.
@@ -135,7 +136,7 @@ func (r *reader) mapping(node ast.Node, path string, entries ...entry) {
 		below := join(path, pair.key)
 		switch {
 		case at < 0:
-			r.faults.add(pair.line, below, "unknown key; here stand %s", listOf(entries))
+			r.faults.add(pair.line, below, "unknown key; known here are %s", listOf(entries))
 		case seen[pair.key]:
 			r.faults.add(pair.line, below, "stands here twice")
 		default:
@@ -313,7 +314,8 @@ func (r *reader) duration(node ast.Node, path string, least, most time.Duration)
 		}
 		value = parsed
 	case *ast.IntegerNode:
-		if r.integer(node, path, 0, 0); node.Token.Value != "0" {
+		if node.Token.Value != "0" {
+			r.faults.add(line(node), path, "%s has no unit; write it as 5s, 30m or 2h", clip(node.Token.Value))
 			return least
 		}
 	default:
@@ -359,7 +361,10 @@ func (r *reader) wrongType(node ast.Node, path, want string) {
 	case *ast.StringNode, *ast.LiteralNode:
 		found = "text"
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		found = "a number (put it in quotes where text is meant)"
+		found = "a number"
+		if want == "text" {
+			found = "a number; put it in quotes"
+		}
 	case *ast.BoolNode:
 		found = "true or false"
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
