@@ -36,6 +36,43 @@ func TestTheToolsAreForTheSameGo(t *testing.T) {
 	}
 }
 
+func TestGoModNamesWhatIsImportedAndNothingElse(t *testing.T) {
+	l := newLaw(t, "a module that nobody imports is still downloaded, reviewed and updated; one that is imported is not an indirect one", nil)
+	content, err := os.ReadFile(filepath.Join(l.house.root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := make(map[string]bool) // and whether it is imported
+	for _, line := range regexp.MustCompile(`(?m)^\t(\S+) v\S+(.*)$`).FindAllStringSubmatch(string(content), -1) {
+		if !strings.Contains(line[2], "// indirect") {
+			direct[line[1]] = false
+		}
+	}
+	for _, p := range l.house.sorted() {
+		for _, f := range p.files {
+			for imported, node := range f.imports() {
+				if !fromOutside(imported) {
+					continue
+				}
+				found := false
+				for module := range direct {
+					if imported == module || strings.HasPrefix(imported, module+"/") {
+						direct[module], found = true, true
+					}
+				}
+				if !found {
+					l.breach(l.at(node), "imports %s, which go.mod does not require directly", imported)
+				}
+			}
+		}
+	}
+	for module, imported := range direct {
+		if !imported {
+			l.breach("go.mod", "requires %s, which nobody imports", module)
+		}
+	}
+}
+
 // required is the version that a go.mod names for a module.
 func required(t *testing.T, goMod, module string) string {
 	t.Helper()
