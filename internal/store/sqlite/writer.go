@@ -211,6 +211,11 @@ func (w *writer) transact(group []*request, careful bool) error {
 	}
 	if err != nil {
 		w.last = last
+		for _, r := range group {
+			for _, a := range r.accept {
+				a.Event.Sequence = 0
+			}
+		}
 		w.inbox.drop()
 		w.settler.drop()
 		// After a full disk SQLite may have rolled back by itself, and then this one fails.
