@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/postrider/postrider/internal/bench"
 )
 
 // Exit codes.
@@ -91,8 +93,16 @@ func commands(t *Terminal) []*cobra.Command {
 		newKey(t),
 		newContract(t),
 		newVerify(t),
+		newBench(),
 		newVersion(t),
 	}
+}
+
+// newBench gives the benchmark's command, which is this program measuring itself.
+func newBench() *cobra.Command {
+	c := bench.Command(os.Executable)
+	c.Args = arguments(c.Args)
+	return c
 }
 
 // group makes a command that only holds others. Without one of them it shows its help; with a word

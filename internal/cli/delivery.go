@@ -59,7 +59,10 @@ func printDeliveries(t *Terminal, deliveries []api.Delivery) {
 	for _, d := range deliveries {
 		next := ""
 		if d.NextAttemptAt != nil {
-			next = relative(*d.NextAttemptAt, now)
+			next = "now"
+			if d.NextAttemptAt.After(now) {
+				next = relative(*d.NextAttemptAt, now)
+			}
 		}
 		rows.row(d.ID, d.Type, stateOf(d), fmt.Sprint(d.Attempts), d.WebhookID, relative(d.CreatedAt, now), next)
 	}
