@@ -260,3 +260,54 @@ func (b *lockedBuffer) String() string {
 }
 
 func pointer[T any](value T) *T { return &value }
+
+// over sends a client's requests through a transport.
+func over(transport http.RoundTripper) client.Option {
+	return client.WithHTTPClient(&http.Client{Transport: transport})
+}
+
+func ofTenant(name string) client.Option { return client.WithTenant(name) }
+
+func webhookPage(limit int) client.WebhookFilter {
+	return client.WebhookFilter{Page: client.Page{Limit: limit}}
+}
+
+func eventPage(limit int) client.EventFilter {
+	return client.EventFilter{Page: client.Page{Limit: limit}}
+}
+
+func deliveryPage(limit int) client.DeliveryFilter {
+	return client.DeliveryFilter{Page: client.Page{Limit: limit}}
+}
+
+// attemptOf is an attempt that ended so.
+func attemptOf(kind postrider.OutcomeKind) postrider.Attempt {
+	return postrider.Attempt{
+		Number: 1, Trigger: postrider.TriggerSchedule, StartedAt: time.Now().UTC().Truncate(time.Millisecond), Duration: 3 * time.Millisecond,
+		Outcome:  postrider.Outcome{Kind: kind, Code: postrider.OutcomeHTTPStatus, Detail: "503 Service Unavailable"},
+		Request:  postrider.RequestHead{URL: "https://example.com", Header: []postrider.HeaderField{{Name: "Content-Type", Value: "application/json"}}},
+		Response: postrider.Response{Status: 503, Body: []byte("no \xff")},
+	}
+}
+
+// settle writes a failed attempt of a delivery, which ends it.
+func (g *gateway) settle(id string) {
+	g.t.Helper()
+	delivery, err := postrider.ParseDeliveryID(id)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	found, err := g.store.FindDelivery(context.Background(), g.acme, delivery)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	attempt := attemptOf(postrider.OutcomeRetryable)
+	attempt.Delivery = delivery
+	err = g.store.Settle(context.Background(), []store.Settlement{{
+		Delivery: delivery, Sequence: found.Sequence, Tenant: found.Tenant, Endpoint: found.Endpoint, Attempt: &attempt,
+		State: postrider.DeliveryFailed, Reason: postrider.ReasonCode(postrider.OutcomeHTTPStatus), EndedAt: time.Now().UTC().Truncate(time.Millisecond),
+	}})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
