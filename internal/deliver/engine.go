@@ -26,9 +26,9 @@ type Options struct {
 	Contracts *contract.Set
 	Logger    *slog.Logger
 
-	// Disabled, when set, is told after an endpoint was disabled by what its receiver answered. It
-	// runs in a goroutine of the engine's and may call EndpointChanged.
-	Disabled func(ctx context.Context, id postrider.EndpointID)
+	// Disabled, when set, is told after an endpoint was disabled by what its receiver answered, again
+	// and again until it succeeds. It runs in a goroutine of the engine's.
+	Disabled func(ctx context.Context, id postrider.EndpointID) error
 	// OnAttempt, when set, is told of every attempt, from the senders' goroutines.
 	OnAttempt func(Report)
 	// OnSettle, when set, is told of every settled group: how many, and how long the store took.

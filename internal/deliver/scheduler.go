@@ -224,7 +224,7 @@ func (s *scheduler) settled(j *job, now time.Time) {
 		l.settled[j.key()] = struct{}{}
 	}
 	if j.settlement.Disable != "" && s.engine.options.Disabled != nil {
-		s.engine.running.Go(func() { s.engine.options.Disabled(s.engine.workCtx, l.id) })
+		s.engine.running.Go(func() { s.engine.tellDisabled(l.id) })
 	}
 	switch {
 	case j.settlement.State.Final():

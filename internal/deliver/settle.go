@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/internal/store"
 )
 
@@ -84,6 +85,22 @@ func (s *settler) write(jobs []*job) {
 		}
 	}
 	s.engine.inbox.post(func(m *messages) { m.settled = append(m.settled, jobs) })
+}
+
+// tellDisabled lets the rest of the house know that an endpoint was disabled.
+func (e *Engine) tellDisabled(id postrider.EndpointID) {
+	for wait := firstSettleWait; ; wait = min(2*wait, lastSettleWait) {
+		err := e.options.Disabled(e.workCtx, id)
+		if err == nil || e.workCtx.Err() != nil {
+			return
+		}
+		e.options.Logger.Error("a disabled endpoint could not be made known and is tried again", "endpoint", id.String(), "wait", wait, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-e.workCtx.Done():
+			return
+		}
+	}
 }
 
 const (

@@ -175,10 +175,6 @@ func (s *simulation) heal() {
 func (s *simulation) check() {
 	s.t.Helper()
 	ctx := context.Background()
-	arrived := make(map[string]int)
-	for _, a := range s.receivers.arrivals {
-		arrived[a.host]++
-	}
 	attempted := make(map[string]int)
 	for _, id := range s.accepted {
 		event, err := s.store.FindEvent(ctx, s.tenant, "", id.String())
@@ -203,7 +199,7 @@ func (s *simulation) check() {
 		}
 	}
 	for _, e := range s.endpoints {
-		if got, settled := arrived[host(e)], attempted[host(e)]; got < settled || s.faults == 0 && got != settled {
+		if got, settled := len(s.receivers.arrivals[host(e)]), attempted[host(e)]; got < settled || s.faults == 0 && got != settled {
 			s.t.Errorf("%d requests arrived at %s, but %d attempts are recorded (%d faults)", got, host(e), settled, s.faults)
 		}
 		if most, limit := s.receivers.most[host(e)], 16; most > limit*(1+s.faults) {

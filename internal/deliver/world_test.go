@@ -47,7 +47,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		}
 		w := &world{
 			t: t, store: memory.New(), contracts: contracts, index: ingest.NewIndex(contracts),
-			receivers: &receivers{answers: make(map[string]answer)}, tenant: postrider.NewTenantID(time.Now()),
+			receivers: newReceivers(), tenant: postrider.NewTenantID(time.Now()),
 		}
 		test(t, w)
 		w.stop(time.Minute)
@@ -59,14 +59,12 @@ func (w *world) start() {
 	w.t.Helper()
 	o := w.options
 	o.Queue, o.Poster, o.Contracts = w.store, w.receivers, w.contracts
-	o.Disabled = func(ctx context.Context, id postrider.EndpointID) {
+	o.Disabled = func(ctx context.Context, id postrider.EndpointID) error {
 		endpoint, err := w.store.LaneEndpoint(ctx, id)
-		if err == nil {
-			err = w.index.Put(endpoint)
-		}
 		if err != nil {
-			w.t.Error(err)
+			return err
 		}
+		return w.index.Put(endpoint)
 	}
 	w.engine = deliver.New(o)
 	if err := w.engine.Start(context.Background()); err != nil {
@@ -228,17 +226,23 @@ func slow(d time.Duration, code int) answer {
 // receivers are the other side of all endpoints: a deliver.Poster without a network.
 type receivers struct {
 	mu       sync.Mutex
-	answers  map[string]answer // by host
-	arrivals []arrival
+	answers  map[string]answer    // by host
+	arrivals map[string][]arrival // by host, in order
 	underWay map[string]int
 	most     map[string]int // requests at the same time, by host
 }
 
 // arrival is one request that came in.
 type arrival struct {
-	host string
-	at   time.Time
-	n    int // of the event's data
+	at time.Time
+	n  int // of the event's data
+}
+
+func newReceivers() *receivers {
+	return &receivers{
+		answers: make(map[string]answer), arrivals: make(map[string][]arrival),
+		underWay: make(map[string]int), most: make(map[string]int),
+	}
 }
 
 func (r *receivers) answer(e *postrider.Endpoint, respond answer) {
@@ -261,11 +265,8 @@ func (r *receivers) Post(ctx context.Context, request *egress.Request) egress.Re
 	if err != nil {
 		panic(fmt.Sprintf("the body %q is not what was published", request.Body))
 	}
-	r.arrivals = append(r.arrivals, arrival{host, time.Now(), n})
-	nth := len(r.to(host))
-	if r.underWay == nil {
-		r.underWay, r.most = make(map[string]int), make(map[string]int)
-	}
+	r.arrivals[host] = append(r.arrivals[host], arrival{time.Now(), n})
+	nth := len(r.arrivals[host])
 	r.underWay[host]++
 	r.most[host] = max(r.most[host], r.underWay[host])
 	respond := r.answers[host]
@@ -277,21 +278,10 @@ func (r *receivers) Post(ctx context.Context, request *egress.Request) egress.Re
 	return result
 }
 
-// to gives the arrivals at a host, in order. The caller holds mu or nothing runs.
-func (r *receivers) to(host string) []arrival {
-	var found []arrival
-	for _, a := range r.arrivals {
-		if a.host == host {
-			found = append(found, a)
-		}
-	}
-	return found
-}
-
 // offsets gives when requests for an endpoint came in, since a moment.
 func (r *receivers) offsets(e *postrider.Endpoint, since time.Time) []time.Duration {
 	var found []time.Duration
-	for _, a := range r.to(host(e)) {
+	for _, a := range r.arrivals[host(e)] {
 		found = append(found, a.at.Sub(since))
 	}
 	return found
@@ -300,7 +290,7 @@ func (r *receivers) offsets(e *postrider.Endpoint, since time.Time) []time.Durat
 // numbers gives how often each event number came in at an endpoint.
 func (r *receivers) numbers(e *postrider.Endpoint) map[int]int {
 	counts := make(map[int]int)
-	for _, a := range r.to(host(e)) {
+	for _, a := range r.arrivals[host(e)] {
 		counts[a.n]++
 	}
 	return counts

@@ -24,7 +24,8 @@ type Store struct {
 	sequence   int64
 	events     []*postrider.Event // by sequence
 	keys       map[eventKey]*accepted
-	deliveries map[postrider.EventID][]*postrider.Delivery // by number
+	deliveries map[postrider.EventID][]*postrider.Delivery    // by number
+	owed       map[postrider.EndpointID][]*postrider.Delivery // those that may be pending; tidied by pending
 	attempts   map[postrider.DeliveryID][]postrider.Attempt
 	endpoints  map[postrider.EndpointID]*postrider.Endpoint
 	tenants    map[postrider.TenantID]postrider.Tenant
@@ -49,6 +50,7 @@ func New() *Store {
 	return &Store{
 		keys:       make(map[eventKey]*accepted),
 		deliveries: make(map[postrider.EventID][]*postrider.Delivery),
+		owed:       make(map[postrider.EndpointID][]*postrider.Delivery),
 		attempts:   make(map[postrider.DeliveryID][]postrider.Attempt),
 		endpoints:  make(map[postrider.EndpointID]*postrider.Endpoint),
 		tenants:    make(map[postrider.TenantID]postrider.Tenant),
@@ -135,27 +137,24 @@ func (s *Store) accept(a *store.Acceptance) store.Accepted {
 	kept := *e
 	s.events = append(s.events, &kept)
 	for i, owed := range a.Deliveries {
-		s.deliveries[e.ID] = append(s.deliveries[e.ID], &postrider.Delivery{
+		d := &postrider.Delivery{
 			ID: postrider.DeliveryID{Event: e.ID, Number: i + 1}, Sequence: e.Sequence, Tenant: e.Tenant, Environment: e.Environment,
 			Endpoint: owed.Endpoint, Topic: e.Topic, State: postrider.DeliveryPending, DueAt: owed.DueAt, CreatedAt: e.AcceptedAt,
-		})
+		}
+		s.deliveries[e.ID] = append(s.deliveries[e.ID], d)
+		s.owed[d.Endpoint] = append(s.owed[d.Endpoint], d)
 	}
 	return answer
 }
 
 // pending gives the pending deliveries of an endpoint by (due, sequence, number).
 func (s *Store) pending(endpoint postrider.EndpointID) []*postrider.Delivery {
-	var found []*postrider.Delivery
-	for _, deliveries := range s.deliveries {
-		for _, d := range deliveries {
-			if d.Endpoint == endpoint && d.State == postrider.DeliveryPending {
-				found = append(found, d)
-			}
-		}
-	}
+	final := func(d *postrider.Delivery) bool { return d.State != postrider.DeliveryPending }
+	found := slices.DeleteFunc(s.owed[endpoint], final)
 	slices.SortFunc(found, func(a, b *postrider.Delivery) int {
 		return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ID.Number, b.ID.Number))
 	})
+	s.owed[endpoint] = found
 	return found
 }
 
@@ -405,6 +404,9 @@ func (s *Store) RetryDelivery(_ context.Context, tenant postrider.TenantID, id p
 	endpoint := s.endpoints[d.Endpoint]
 	if d.State == postrider.DeliverySucceeded || endpoint == nil || endpoint.Deleted() || endpoint.State == postrider.EndpointDisabled {
 		return nil, postrider.Errorf(postrider.CodeConflict, "delivery %s cannot be tried again", id)
+	}
+	if d.State != postrider.DeliveryPending {
+		s.owed[d.Endpoint] = append(s.owed[d.Endpoint], d)
 	}
 	d.State, d.Reason, d.DueAt, d.EndedAt = postrider.DeliveryPending, "", now, time.Time{}
 	found := *d
