@@ -73,7 +73,7 @@ Run it on a machine that does nothing else. It needs Linux, for CPU time and mem
 	flags.StringVar((*string)(&options.DeadKind), "dead-kind", string(options.DeadKind), "how the dead endpoint is dead: silent or reset")
 	flags.StringSliceVar(&options.Sides, "sides", options.Sides, "what to measure: relay, product or both")
 	flags.BoolVar(&options.Verify, "verify", false, "let the receiver verify every signature")
-	flags.StringVar(&options.Temp, "temp", "", "folder for the product's data, on a real disk (default: the system's folder for temporary files)")
+	flags.StringVar(&options.Temp, "temp", "", "folder for the product's data, on a real disk (default: the system's for temporary files)")
 	flags.DurationVar(&options.TimeLimit, "time-limit", options.TimeLimit, "give up after this long")
 	flags.DurationVar(&options.Stall, "stall", options.Stall, "count deliveries as lost when none has come for this long")
 	flags.StringVar(&options.ProfileFolder, "cpuprofile", "", "write CPU profiles of the product into this folder")

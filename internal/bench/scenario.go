@@ -27,7 +27,7 @@ type Options struct {
 	DeadKind    deadKind
 	Sides       []string // "relay", "product"
 	Verify      bool     // the sink verifies signatures
-	Temp        string   // where data folders are made; a real disk, since memory would make durability free
+	Temp        string   // where data folders are made; "": the system's folder, if that is on a disk
 	TimeLimit   time.Duration
 	Stall       time.Duration // how long to wait for a delivery that does not come
 
@@ -83,10 +83,32 @@ func (o *Options) check() error {
 			faults.Add("sides", "%q: use %q and %q", side, sideRelay, sideProduct)
 		}
 	}
-	if len(o.Sides) == 0 {
-		faults.Add("sides", "name at least one side")
+	if len(o.Sides) == 0 || o.Suite && len(o.Sides) != 2 {
+		faults.Add("sides", "name relay, product or both; the suite needs both")
 	}
 	return faults.Err()
+}
+
+// prepare makes the folders that the options name.
+func (o *Options) prepare(say func(format string, args ...any)) error {
+	if o.Temp == "" {
+		o.Temp = os.TempDir()
+		if cache, err := os.UserCacheDir(); err == nil && inMemory(o.Temp) {
+			o.Temp = cache
+		}
+	}
+	for _, folder := range []string{o.Temp, o.ProfileFolder} {
+		if folder == "" {
+			continue
+		}
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return postrider.Errorf(postrider.CodeInvalid, "a folder of the benchmark cannot be made: %w", err)
+		}
+	}
+	if inMemory(o.Temp) {
+		say("note: %s lies in memory, where keeping an event costs nothing; name a folder on a disk with --temp", o.Temp)
+	}
+	return nil
 }
 
 // scenario is one load, and the contenders that are measured under it in turns.
@@ -188,7 +210,7 @@ func (o *Options) suite() []scenario {
 	}
 	make := func(name string, change func(*Options)) scenario {
 		options := defaultOptions()
-		options.Events, options.Sides = events, o.Sides
+		options.Events = events
 		change(&options)
 		return options.scenario(name)
 	}
@@ -241,6 +263,9 @@ func (b *benchmark) run(ctx context.Context) (*report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.options.TimeLimit,
 		postrider.Errorf(postrider.CodeUnavailable, "the benchmark took longer than --time-limit %s", b.options.TimeLimit))
 	defer cancel()
+	if err := b.options.prepare(b.say); err != nil {
+		return nil, err
+	}
 	if err := b.open(ctx); err != nil {
 		return nil, err
 	}
