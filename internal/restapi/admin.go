@@ -38,13 +38,20 @@ func (h *Handler) listTenants(ctx context.Context, c *call, in *struct{ PageQuer
 		func(t postrider.Tenant) string { return t.ID.String() }), nil
 }
 
-func (h *Handler) createKey(ctx context.Context, c *call, in *struct{ Body Body[api.KeyCreate] }) (*answer[api.Key], error) {
+func (h *Handler) createKey(ctx context.Context, c *call, in *struct {
+	TenantQuery
+	Body Body[api.KeyCreate]
+}) (*answer[api.Key], error) {
 	asked, err := in.Body.take()
 	if err != nil {
 		return nil, err
 	}
+	tenant, err := in.with(asked.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	request := control.KeyRequest{
-		Tenant: asked.Tenant, Environment: postrider.Environment(asked.Environment),
+		Tenant: tenant, Environment: postrider.Environment(asked.Environment),
 		Role: postrider.Role(asked.Role), Name: asked.Name,
 	}
 	if asked.ExpiresAt != nil {

@@ -119,7 +119,7 @@ func documentPublish(in huma.API, op *huma.Operation) {
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json": {Schema: schemaOf[api.EventCreate](in)},
 	}}
-	op.Parameters = []*huma.Param{idempotencyParam()}
+	op.Parameters = []*huma.Param{idempotencyParam(), tenantParam()}
 	op.Responses["202"] = &huma.Response{
 		Description: "Accepted: the event and what is owed for it are durable.",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf[api.EventAccepted](in)}},
@@ -137,7 +137,7 @@ func documentBatch(in huma.API, op *huma.Operation) {
 		"application/json": {Schema: &huma.Schema{Type: huma.TypeArray, Items: schemaOf[api.EventCreate](in), MaxItems: &most}},
 		ndjson:             {Schema: &huma.Schema{Type: huma.TypeString, Description: "One event a line."}},
 	}}
-	op.Parameters = []*huma.Param{idempotencyParam()}
+	op.Parameters = []*huma.Param{idempotencyParam(), tenantParam()}
 	op.Responses["202"] = &huma.Response{
 		Description: "Each event was accepted, or its answer says why not.",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf[api.BatchResult](in)}},
@@ -148,6 +148,11 @@ func idempotencyParam() *huma.Param {
 	most := 248
 	return &huma.Param{Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &most},
 		Description: "Makes publishing repeatable: the same key with the same content answers the first event again, with other content 409."}
+}
+
+func tenantParam() *huma.Param {
+	return &huma.Param{Name: "tenant", In: "query", Schema: &huma.Schema{Type: huma.TypeString},
+		Description: "Name or id of the tenant, for an operator's key, of events that name none."}
 }
 
 // documentState describes /healthz and /readyz.

@@ -49,19 +49,40 @@ func (h *Handler) publishOne(r *http.Request, c *call) (ingest.Receipt, error) {
 	if err != nil {
 		return ingest.Receipt{}, err
 	}
+	tenant, err := publishTenant(r)
+	if err != nil {
+		return ingest.Receipt{}, err
+	}
 	event := &ingest.Publication{IdempotencyKey: key}
-	if err := h.read(r, c, text, event); err != nil {
+	if err := h.read(r, c, tenant, text, event); err != nil {
 		return ingest.Receipt{}, err
 	}
 	return h.parts.Publisher.Publish(r.Context(), event)
 }
 
+// publishTenant reads ?tenant=, which holds for the events that name no tenant. Nothing else is asked for.
+func publishTenant(r *http.Request) (string, error) {
+	if r.URL.RawQuery == "" {
+		return "", nil
+	}
+	query := r.URL.Query()
+	for name := range query {
+		if name != "tenant" {
+			return "", postrider.FieldError(bounded(name), "unknown query parameter")
+		}
+	}
+	return query.Get("tenant"), nil
+}
+
 // read parses one event and finds out whose it is.
-func (h *Handler) read(r *http.Request, c *call, text []byte, event *ingest.Publication) error {
+func (h *Handler) read(r *http.Request, c *call, tenant string, text []byte, event *ingest.Publication) error {
 	p := h.parsers.get()
 	defer h.parsers.put(p)
-	tenant, err := p.parse(text, event)
+	named, err := p.parse(text, event)
 	if err != nil {
+		return err
+	}
+	if tenant, err = (TenantQuery{tenant}).with(named); err != nil {
 		return err
 	}
 	if event.Environment, err = c.principal.In(event.Environment); err != nil {
@@ -114,6 +135,10 @@ func (h *Handler) publishMany(r *http.Request, c *call) ([]ingest.Result, error)
 	if err != nil {
 		return nil, err
 	}
+	tenant, err := publishTenant(r)
+	if err != nil {
+		return nil, err
+	}
 	elements, err := split(text)
 	if err != nil {
 		return nil, err
@@ -123,7 +148,7 @@ func (h *Handler) publishMany(r *http.Request, c *call) ([]ingest.Result, error)
 	places := make([]int, 0, len(elements))
 	events := make([]ingest.Publication, len(elements))
 	for i, element := range elements {
-		if results[i].Err = h.readElement(r, c, element, key, i, &events[i]); results[i].Err == nil {
+		if results[i].Err = h.readElement(r, c, tenant, element, key, i, &events[i]); results[i].Err == nil {
 			good, places = append(good, &events[i]), append(places, i)
 		}
 	}
@@ -135,11 +160,11 @@ func (h *Handler) publishMany(r *http.Request, c *call) ([]ingest.Result, error)
 
 // readElement reads one element of a batch. It keeps copies of the data, so that one slow delivery
 // does not hold the whole batch in memory.
-func (h *Handler) readElement(r *http.Request, c *call, text []byte, key string, index int, event *ingest.Publication) error {
+func (h *Handler) readElement(r *http.Request, c *call, tenant string, text []byte, key string, index int, event *ingest.Publication) error {
 	if len(text) > h.options.MaxEventBytes {
 		return postrider.Errorf(postrider.CodeTooLarge, "the event has %d bytes; the most is %d", len(text), h.options.MaxEventBytes)
 	}
-	if err := h.read(r, c, text, event); err != nil {
+	if err := h.read(r, c, tenant, text, event); err != nil {
 		return err
 	}
 	own := make([]byte, 0, len(event.Data)+len(event.Previous))

@@ -1,6 +1,7 @@
 package restapi
 
 import (
+	"cmp"
 	"encoding/base64"
 
 	"github.com/postrider/postrider"
@@ -24,6 +25,14 @@ type done struct{}
 // TenantQuery chooses the tenant of a call.
 type TenantQuery struct {
 	Tenant string `query:"tenant" maxLength:"64" doc:"Name or id of the tenant, for an operator's key; \"default\" without one."`
+}
+
+// with joins the tenant of the query with that of the body, which must not say something else.
+func (q TenantQuery) with(body string) (string, error) {
+	if q.Tenant != "" && body != "" && q.Tenant != body {
+		return "", postrider.FieldError("tenant", "the query says %q and the body %q; name one", bounded(q.Tenant), bounded(body))
+	}
+	return cmp.Or(body, q.Tenant), nil
 }
 
 // ByID is the input of calls on one thing.

@@ -9,13 +9,20 @@ import (
 	"github.com/postrider/postrider/internal/store"
 )
 
-func (h *Handler) registerWebhook(ctx context.Context, c *call, in *struct{ Body Body[api.WebhookCreate] }) (*created[api.Webhook], error) {
+func (h *Handler) registerWebhook(ctx context.Context, c *call, in *struct {
+	TenantQuery
+	Body Body[api.WebhookCreate]
+}) (*created[api.Webhook], error) {
 	asked, err := in.Body.take()
 	if err != nil {
 		return nil, err
 	}
+	tenant, err := in.with(asked.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	endpoint, generated, err := h.parts.Control.RegisterWebhook(ctx, c.principal, control.Registration{
-		Tenant: asked.Tenant, Environment: postrider.Environment(asked.Environment),
+		Tenant: tenant, Environment: postrider.Environment(asked.Environment),
 		URL: asked.URL, Topics: topics(asked.Events), Contract: asked.Contract,
 		Secret: postrider.NewSecret(asked.Secret), Description: asked.Description,
 		MaxInFlight: asked.MaxInFlight, RateLimit: asked.RateLimit, RateBurst: asked.RateBurst,
