@@ -85,6 +85,7 @@ func newRoot(t *Terminal) *cobra.Command {
 func commands(t *Terminal) []*cobra.Command {
 	return []*cobra.Command{
 		newServe(t),
+		newDemo(t),
 		newSend(t),
 		newEndpoint(t),
 		newEvent(t),
