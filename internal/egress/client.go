@@ -81,6 +81,8 @@ type Client struct {
 	pooled *http.Transport
 	fresh  *http.Transport // makes a new connection for every request; see Post
 
+	bodies sync.Pool // of *smallBody
+
 	direct  net.Dialer // guarded
 	toProxy net.Dialer // not guarded
 }
@@ -91,6 +93,7 @@ func New(o Options) (*Client, error) {
 		guard:     guard{allowPrivate: o.AllowPrivate, allow: append([]netip.Prefix(nil), o.Allow...)},
 		userAgent: o.UserAgent,
 	}
+	c.bodies.New = func() any { return new(smallBody) }
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -23,7 +24,9 @@ type exchange struct {
 	cancel   context.CancelCauseFunc
 	timer    *time.Timer
 	trace    httptrace.ClientTrace
-	body     payload
+	small    *smallBody // of the client's pool, when the body fits in
+	reader   bytes.Reader
+	body     payload // when it does not
 
 	mu        sync.Mutex
 	source    []byte     // the caller's body, nil when the exchange is finished
@@ -63,7 +66,6 @@ var (
 func newExchange(parent context.Context, r *Request, deadline time.Time, secure bool) *exchange {
 	now := time.Now()
 	e := &exchange{start: now, began: now, deadline: deadline, source: r.Body}
-	e.body.reader.Reset(r.Body)
 	e.ctx, e.cancel = context.WithCancelCause(parent)
 	e.trace = httptrace.ClientTrace{GotConn: e.gotConn, WroteRequest: e.wroteRequest, GotFirstResponseByte: e.gotFirstByte}
 	if secure {
@@ -77,27 +79,35 @@ func newExchange(parent context.Context, r *Request, deadline time.Time, secure 
 func (e *exchange) expire() { e.cancel(errTimeLimit) }
 
 // finish releases what the exchange holds, the caller's bytes above all.
-func (e *exchange) finish() {
+func (e *exchange) finish(bodies *sync.Pool) {
 	e.timer.Stop()
 	e.cancel(errFinished)
 	e.body.release()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.source = nil
+	if e.small != nil && !e.wrote.IsZero() {
+		bodies.Put(e.small) // written, so nobody reads it any more; else it is left to whoever may
+	}
 	for _, again := range e.bodies {
 		again.release()
 	}
 }
 
-func (e *exchange) request(r *Request, header http.Header) *http.Request {
+func (e *exchange) request(r *Request, header http.Header, bodies *sync.Pool) *http.Request {
 	request := &http.Request{
 		Method: http.MethodPost, URL: r.URL, Host: r.URL.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: http.NoBody, ContentLength: int64(len(r.Body)),
 	}
-	if len(r.Body) > 0 {
-		request.Body = &e.body
-		request.GetBody = e.bodyAgain
+	switch n := len(r.Body); {
+	case n > len(smallBody{}):
+		e.body.reader.Reset(r.Body)
+		request.Body, request.GetBody = &e.body, e.bodyAgain
+	case n > 0:
+		e.small = bodies.Get().(*smallBody)
+		e.reader.Reset(e.small[:copy(e.small[:], r.Body)])
+		request.Body, request.GetBody = io.NopCloser(&e.reader), e.bodyAgain
 	}
 	ctx := context.WithValue(e.ctx, exchangeKey{}, e)
 	return request.WithContext(httptrace.WithClientTrace(ctx, &e.trace))

@@ -179,8 +179,8 @@ func kindOf(name string) headerKind {
 // attempt sends r over one transport. stale tells that a kept connection turned out to be closed.
 func (c *Client) attempt(parent context.Context, over *http.Transport, r *Request, header http.Header, timeout time.Duration, deadline time.Time) (result Result, stale bool) {
 	e := newExchange(parent, r, deadline, r.URL.Scheme == "https" || c.proxy != nil)
-	defer e.finish()
-	response, err := over.RoundTrip(e.request(r, header))
+	defer e.finish(&c.bodies)
+	response, err := over.RoundTrip(e.request(r, header, &c.bodies))
 	if err != nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -271,7 +271,12 @@ func atEnd(body io.Reader) bool {
 	}
 }
 
-// payload is a request's body. The transport may still be writing it when an answer has come and
+// smallBody holds a body that goes into one write with the request's head, as net/http does with
+// readers that it knows. It is a copy, because the transport may still be writing it when an answer has
+// come and Post has returned.
+type smallBody [4 << 10]byte
+
+// payload is a larger body, which is not copied. The transport may still be writing it when an answer has come and
 // Post has returned; release takes the bytes away from it first, so that they may be used again.
 type payload struct {
 	mu       sync.Mutex
