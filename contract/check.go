@@ -29,8 +29,10 @@ func (r *reader) check(d *Document) {
 // reservedHeaders are set by the HTTP client, or would break its framing or leak a credential into
 // a document that is no secret.
 func reservedHeaders() []string {
-	return []string{"Host", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade",
-		"Trailer", "TE", "Expect", "User-Agent", "Authorization", "Proxy-Authorization", "Cookie"}
+	return []string{
+		"Host", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade",
+		"Trailer", "TE", "Expect", "User-Agent", "Authorization", "Proxy-Authorization", "Cookie",
+	}
 }
 
 // checkHeaders looks at the headers as a whole; each one was checked when it was read.

@@ -191,13 +191,8 @@ func TestRenderReusesTheRequest(t *testing.T) {
 				t.Errorf("%s: a used request differs from a fresh one", c.Name())
 			}
 		}
-		if got := testing.AllocsPerRun(50, func() { _ = r.Render(&request, anEventOf(big), occurred) }); got > 5 {
-			t.Errorf("%s: %.0f allocations a request", c.Name(), got)
-		}
 	}
 }
-
-func anEventOf(e *postrider.Event) *postrider.Event { return e }
 
 func TestABodyIsNeverEmpty(t *testing.T) {
 	event := anEvent()
@@ -216,7 +211,7 @@ func TestEventsThatCannotBeRenderedAreErrors(t *testing.T) {
 		event    postrider.Event
 	}{
 		{"generic", postrider.Event{GivenID: "a\r\nX-Injected: b", Topic: "a", Data: []byte("{}")}},
-		{"shiip", postrider.Event{GivenID: "a b", Topic: "a", Data: []byte("{}")}},
+		{"standard", postrider.Event{GivenID: "a b", Topic: "a", Data: []byte("{}")}},
 		{"xemelgo", postrider.Event{Topic: "a", Data: []byte(`{"a":`)}},
 	} {
 		r, err := builtin(t, test.contract).NewRenderer(anEndpoint(whsec))

@@ -90,13 +90,17 @@ const (
 
 // bodySources and headerSources are the closed vocabularies of the two places.
 func bodySources() []Source {
-	return []Source{SourceID, SourceUUID, SourceTopic, SourceEnvironment, SourceOccurredMS, SourceOccurredSeconds,
-		SourceOccurred, SourceOccurredMilli, SourceData, SourcePrevious}
+	return []Source{
+		SourceID, SourceUUID, SourceTopic, SourceEnvironment, SourceOccurredMS, SourceOccurredSeconds,
+		SourceOccurred, SourceOccurredMilli, SourceData, SourcePrevious,
+	}
 }
 
 func headerSources() []Source {
-	return []Source{SourceID, SourceUUID, SourceTopic, SourceEnvironment, SourceOccurredMS, SourceOccurredSeconds,
-		SourceOccurred, SourceOccurredMilli, SourceTimestamp}
+	return []Source{
+		SourceID, SourceUUID, SourceTopic, SourceEnvironment, SourceOccurredMS, SourceOccurredSeconds,
+		SourceOccurred, SourceOccurredMilli, SourceTimestamp,
+	}
 }
 
 // Limits bound one request.

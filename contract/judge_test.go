@@ -124,10 +124,3 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
-
-func TestJudgingASuccessAllocatesNothing(t *testing.T) {
-	c := builtin(t, "generic")
-	if got := testing.AllocsPerRun(100, func() { _ = c.Judge(contract.Answer{Status: 200}, occurred) }); got != 0 {
-		t.Errorf("%.0f allocations", got)
-	}
-}
