@@ -49,6 +49,9 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 			t: t, store: memory.New(), contracts: contracts, index: ingest.NewIndex(contracts),
 			receivers: newReceivers(), tenant: postrider.NewTenantID(time.Now()),
 		}
+		if err := w.store.CreateTenant(t.Context(), &postrider.Tenant{ID: w.tenant, Name: "acme", CreatedAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
 		test(t, w)
 		w.stop(time.Minute)
 	})

@@ -36,6 +36,7 @@ func newDesk(t *testing.T, edit ...func(*ingest.Options)) *desk {
 		t.Fatal(err)
 	}
 	d := &desk{store: memory.New(), index: ingest.NewIndex(contracts), tenant: postrider.NewTenantID(time.Now())}
+	d.addTenant(t, d.tenant, "acme")
 	o := ingest.Options{
 		Inbox: d.store, Index: d.index,
 		Offer: func(jobs []store.Job) {
@@ -53,6 +54,13 @@ func newDesk(t *testing.T, edit ...func(*ingest.Options)) *desk {
 	return d
 }
 
+func (d *desk) addTenant(t *testing.T, id postrider.TenantID, name string) {
+	t.Helper()
+	if err := d.store.CreateTenant(t.Context(), &postrider.Tenant{ID: id, Name: name, CreatedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (d *desk) subscribe(t *testing.T, edit func(*postrider.Endpoint)) *postrider.Endpoint {
 	t.Helper()
 	e := &postrider.Endpoint{
@@ -62,6 +70,11 @@ func (d *desk) subscribe(t *testing.T, edit func(*postrider.Endpoint)) *postride
 	edit(e)
 	if err := d.index.Put(e); err != nil {
 		t.Fatal(err)
+	}
+	if e.Tenant == d.tenant {
+		if err := d.store.CreateEndpoint(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return e
 }
@@ -123,6 +136,8 @@ func TestTheSameKeyGivesTheSameAnswerAndAnotherBodyIsAConflict(t *testing.T) {
 	if first.ID != "order-17" {
 		t.Errorf("the answer's id is %q, want the one that was given", first.ID)
 	}
+	other := postrider.NewTenantID(time.Now())
+	d.addTenant(t, other, "other")
 	tests := map[string]struct {
 		edit func(*ingest.Publication)
 		code postrider.Code
@@ -136,7 +151,7 @@ func TestTheSameKeyGivesTheSameAnswerAndAnotherBodyIsAConflict(t *testing.T) {
 			p.IdempotencyKey, p.GivenID, p.Previous = "key-1", "order-17", []byte(`{}`)
 		}, postrider.CodeConflict, false},
 		"another environment": {func(p *ingest.Publication) { p.IdempotencyKey, p.Environment = "key-1", postrider.Sandbox }, "", false},
-		"another tenant":      {func(p *ingest.Publication) { p.IdempotencyKey, p.Tenant = "key-1", postrider.NewTenantID(time.Now()) }, "", false},
+		"another tenant":      {func(p *ingest.Publication) { p.IdempotencyKey, p.Tenant = "key-1", other }, "", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -11,12 +11,15 @@ import (
 )
 
 // CreateEndpoint fulfils store.Endpoints.
-func (s *Store) CreateEndpoint(_ context.Context, endpoint *postrider.Endpoint) error {
-	unlock, err := s.lock("")
+func (s *Store) CreateEndpoint(ctx context.Context, endpoint *postrider.Endpoint) error {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if _, found := s.tenants[endpoint.Tenant]; !found {
+		return notFound("tenant", endpoint.Tenant)
+	}
 	if s.endpoints[endpoint.ID] != nil {
 		return postrider.Errorf(postrider.CodeConflict, "a webhook %s is there already", endpoint.ID)
 	}
@@ -25,8 +28,8 @@ func (s *Store) CreateEndpoint(_ context.Context, endpoint *postrider.Endpoint) 
 }
 
 // FindEndpoint fulfils store.Endpoints.
-func (s *Store) FindEndpoint(_ context.Context, tenant postrider.TenantID, id postrider.EndpointID) (*postrider.Endpoint, error) {
-	unlock, err := s.lock("")
+func (s *Store) FindEndpoint(ctx context.Context, tenant postrider.TenantID, id postrider.EndpointID) (*postrider.Endpoint, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +42,8 @@ func (s *Store) FindEndpoint(_ context.Context, tenant postrider.TenantID, id po
 }
 
 // Endpoints fulfils store.Endpoints.
-func (s *Store) Endpoints(_ context.Context, tenant postrider.TenantID, f store.EndpointFilter) ([]*postrider.Endpoint, error) {
-	unlock, err := s.lock("")
+func (s *Store) Endpoints(ctx context.Context, tenant postrider.TenantID, f store.EndpointFilter) ([]*postrider.Endpoint, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +59,8 @@ func (s *Store) Endpoints(_ context.Context, tenant postrider.TenantID, f store.
 }
 
 // EachEndpoint fulfils store.Endpoints.
-func (s *Store) EachEndpoint(_ context.Context, visit func(*postrider.Endpoint) error) error {
-	unlock, err := s.lock("")
+func (s *Store) EachEndpoint(ctx context.Context, visit func(*postrider.Endpoint) error) error {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -75,8 +78,8 @@ func (s *Store) EachEndpoint(_ context.Context, visit func(*postrider.Endpoint) 
 }
 
 // UpdateEndpoint fulfils store.Endpoints.
-func (s *Store) UpdateEndpoint(_ context.Context, tenant postrider.TenantID, id postrider.EndpointID, p store.EndpointPatch, now time.Time) (*postrider.Endpoint, error) {
-	unlock, err := s.lock("")
+func (s *Store) UpdateEndpoint(ctx context.Context, tenant postrider.TenantID, id postrider.EndpointID, p store.EndpointPatch, now time.Time) (*postrider.Endpoint, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -100,19 +103,21 @@ func (s *Store) UpdateEndpoint(_ context.Context, tenant postrider.TenantID, id 
 		switch {
 		case changed.State != postrider.EndpointDisabled:
 			changed.DisabledReason, changed.DisabledAt = "", time.Time{}
-		case !wasDisabled:
-			changed.DisabledAt = now
+		default:
+			if !wasDisabled {
+				changed.DisabledAt = milli(now)
+			}
 			set(&changed.DisabledReason, p.DisabledReason)
 		}
 	}
-	changed.UpdatedAt = now
+	changed.UpdatedAt = milli(now)
 	s.endpoints[id] = changed
 	return clone(changed), nil
 }
 
 // DeleteEndpoint fulfils store.Endpoints.
-func (s *Store) DeleteEndpoint(_ context.Context, tenant postrider.TenantID, id postrider.EndpointID, now time.Time) (*postrider.Endpoint, error) {
-	unlock, err := s.lock("")
+func (s *Store) DeleteEndpoint(ctx context.Context, tenant postrider.TenantID, id postrider.EndpointID, now time.Time) (*postrider.Endpoint, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -122,18 +127,21 @@ func (s *Store) DeleteEndpoint(_ context.Context, tenant postrider.TenantID, id 
 		return nil, notFound("webhook", id)
 	}
 	deleted := clone(e)
-	deleted.DeletedAt = now
+	deleted.DeletedAt = milli(now)
 	s.endpoints[id] = deleted
 	return clone(deleted), nil
 }
 
 // CreateKey fulfils store.Keys.
-func (s *Store) CreateKey(_ context.Context, key *postrider.Key) error {
-	unlock, err := s.lock("")
+func (s *Store) CreateKey(ctx context.Context, key *postrider.Key) error {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if _, found := s.tenants[key.Tenant]; !found && !key.Tenant.IsZero() {
+		return notFound("tenant", key.Tenant)
+	}
 	if _, found := s.apiKeys[key.Hash]; found {
 		return postrider.Errorf(postrider.CodeConflict, "this key is there already")
 	}
@@ -142,8 +150,8 @@ func (s *Store) CreateKey(_ context.Context, key *postrider.Key) error {
 }
 
 // FindKey fulfils store.Keys.
-func (s *Store) FindKey(_ context.Context, hash [32]byte) (*postrider.Key, error) {
-	unlock, err := s.lock("")
+func (s *Store) FindKey(ctx context.Context, hash [32]byte) (*postrider.Key, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +163,8 @@ func (s *Store) FindKey(_ context.Context, hash [32]byte) (*postrider.Key, error
 }
 
 // Keys fulfils store.Keys.
-func (s *Store) Keys(_ context.Context, tenant postrider.TenantID) ([]postrider.Key, error) {
-	unlock, err := s.lock("")
+func (s *Store) Keys(ctx context.Context, tenant postrider.TenantID) ([]postrider.Key, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +180,8 @@ func (s *Store) Keys(_ context.Context, tenant postrider.TenantID) ([]postrider.
 }
 
 // DeleteKey fulfils store.Keys.
-func (s *Store) DeleteKey(_ context.Context, tenant postrider.TenantID, id postrider.KeyID) error {
-	unlock, err := s.lock("")
+func (s *Store) DeleteKey(ctx context.Context, tenant postrider.TenantID, id postrider.KeyID) error {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return err
 	}

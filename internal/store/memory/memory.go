@@ -23,6 +23,7 @@ type Store struct {
 	closed     bool
 	sequence   int64
 	events     []*postrider.Event // by sequence
+	byID       map[postrider.EventID]*postrider.Event
 	keys       map[eventKey]*accepted
 	deliveries map[postrider.EventID][]*postrider.Delivery    // by number
 	owed       map[postrider.EndpointID][]*postrider.Delivery // those that may be pending; tidied by pending
@@ -48,6 +49,7 @@ type accepted struct {
 // New makes an empty store.
 func New() *Store {
 	return &Store{
+		byID:       make(map[postrider.EventID]*postrider.Event),
 		keys:       make(map[eventKey]*accepted),
 		deliveries: make(map[postrider.EventID][]*postrider.Delivery),
 		owed:       make(map[postrider.EndpointID][]*postrider.Delivery),
@@ -61,8 +63,8 @@ func New() *Store {
 var _ store.Store = (*Store)(nil)
 
 // Ping fails after Close.
-func (s *Store) Ping(context.Context) error {
-	unlock, err := s.lock("")
+func (s *Store) Ping(ctx context.Context) error {
+	unlock, err := s.lock(ctx, "")
 	if err == nil {
 		unlock()
 	}
@@ -78,9 +80,12 @@ func (s *Store) Close() error {
 }
 
 // lock begins a call: it fails when the store is closed or the test wants it to.
-func (s *Store) lock(call string) (unlock func(), err error) {
+func (s *Store) lock(ctx context.Context, call string) (unlock func(), err error) {
 	if err := s.fail(call); err != nil {
 		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, postrider.Errorf(postrider.CodeUnavailable, "the call was given up: %w", err)
 	}
 	s.mu.Lock()
 	if s.closed {
@@ -98,9 +103,13 @@ func (s *Store) fail(call string) error {
 }
 
 // Accept fulfils store.Inbox.
-func (s *Store) Accept(_ context.Context, batch []*store.Acceptance) ([]store.Accepted, error) {
-	unlock, err := s.lock("Accept")
+func (s *Store) Accept(ctx context.Context, batch []*store.Acceptance) ([]store.Accepted, error) {
+	unlock, err := s.lock(ctx, "Accept")
 	if err != nil {
+		return nil, err
+	}
+	if err := s.known(batch); err != nil {
+		unlock()
 		return nil, err
 	}
 	answers := make([]store.Accepted, len(batch))
@@ -108,7 +117,25 @@ func (s *Store) Accept(_ context.Context, batch []*store.Acceptance) ([]store.Ac
 		answers[i] = s.accept(a)
 	}
 	unlock()
-	return answers, s.fail("Accept done")
+	if err := s.fail("Accept done"); err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+// known makes sure that the batch names tenants and endpoints that are there.
+func (s *Store) known(batch []*store.Acceptance) error {
+	for _, a := range batch {
+		if _, found := s.tenants[a.Event.Tenant]; !found {
+			return notFound("tenant", a.Event.Tenant)
+		}
+		for _, owed := range a.Deliveries {
+			if s.endpoints[owed.Endpoint] == nil {
+				return notFound("webhook", owed.Endpoint)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Store) accept(a *store.Acceptance) store.Accepted {
@@ -135,11 +162,13 @@ func (s *Store) accept(a *store.Acceptance) store.Accepted {
 	s.sequence++
 	e.Sequence = s.sequence
 	kept := *e
+	kept.OccurredAt, kept.AcceptedAt = milli(e.OccurredAt), milli(e.AcceptedAt)
 	s.events = append(s.events, &kept)
+	s.byID[e.ID] = &kept
 	for i, owed := range a.Deliveries {
 		d := &postrider.Delivery{
 			ID: postrider.DeliveryID{Event: e.ID, Number: i + 1}, Sequence: e.Sequence, Tenant: e.Tenant, Environment: e.Environment,
-			Endpoint: owed.Endpoint, Topic: e.Topic, State: postrider.DeliveryPending, DueAt: owed.DueAt, CreatedAt: e.AcceptedAt,
+			Endpoint: owed.Endpoint, Topic: e.Topic, State: postrider.DeliveryPending, DueAt: milli(owed.DueAt), CreatedAt: kept.AcceptedAt,
 		}
 		s.deliveries[e.ID] = append(s.deliveries[e.ID], d)
 		s.owed[d.Endpoint] = append(s.owed[d.Endpoint], d)
@@ -159,8 +188,8 @@ func (s *Store) pending(endpoint postrider.EndpointID) []*postrider.Delivery {
 }
 
 // Lanes fulfils store.Queue.
-func (s *Store) Lanes(context.Context) ([]store.Lane, error) {
-	unlock, err := s.lock("Lanes")
+func (s *Store) Lanes(ctx context.Context) ([]store.Lane, error) {
+	unlock, err := s.lock(ctx, "Lanes")
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +202,7 @@ func (s *Store) Lanes(context.Context) ([]store.Lane, error) {
 			}
 		}
 	}
-	lanes := make([]store.Lane, 0, len(earliest))
+	var lanes []store.Lane
 	for endpoint, at := range earliest {
 		lanes = append(lanes, store.Lane{Endpoint: endpoint, Earliest: at})
 	}
@@ -181,8 +210,8 @@ func (s *Store) Lanes(context.Context) ([]store.Lane, error) {
 }
 
 // Due fulfils store.Queue.
-func (s *Store) Due(_ context.Context, endpoint postrider.EndpointID, now time.Time, limit int) (store.Refill, error) {
-	unlock, err := s.lock("Due")
+func (s *Store) Due(ctx context.Context, endpoint postrider.EndpointID, now time.Time, limit int) (store.Refill, error) {
+	unlock, err := s.lock(ctx, "Due")
 	if err != nil {
 		return store.Refill{}, err
 	}
@@ -200,8 +229,8 @@ func (s *Store) Due(_ context.Context, endpoint postrider.EndpointID, now time.T
 }
 
 // Settle fulfils store.Queue.
-func (s *Store) Settle(_ context.Context, batch []store.Settlement) error {
-	unlock, err := s.lock("Settle")
+func (s *Store) Settle(ctx context.Context, batch []store.Settlement) error {
+	unlock, err := s.lock(ctx, "Settle")
 	if err != nil {
 		return err
 	}
@@ -228,36 +257,36 @@ func (s *Store) settle(b *store.Settlement) {
 	if d.State == postrider.DeliveryPending {
 		d.State, d.Reason = b.State, b.Reason
 		if b.State == postrider.DeliveryPending {
-			d.DueAt = b.DueAt
+			d.DueAt = milli(b.DueAt)
 		} else {
-			d.EndedAt = b.EndedAt
+			d.DueAt, d.EndedAt = time.Time{}, milli(b.EndedAt)
 		}
 	}
 	if e := s.endpoints[b.Endpoint]; b.Disable != "" && e != nil && e.State != postrider.EndpointDisabled {
 		changed := *e
-		changed.State, changed.DisabledReason, changed.DisabledAt = postrider.EndpointDisabled, b.Disable, b.EndedAt
+		changed.State, changed.DisabledReason, changed.DisabledAt = postrider.EndpointDisabled, b.Disable, milli(b.EndedAt)
 		s.endpoints[b.Endpoint] = &changed
 	}
 }
 
 // CancelPending fulfils store.Queue.
-func (s *Store) CancelPending(_ context.Context, endpoint postrider.EndpointID, reason postrider.ReasonCode, now time.Time, limit int) (int, error) {
-	unlock, err := s.lock("CancelPending")
+func (s *Store) CancelPending(ctx context.Context, endpoint postrider.EndpointID, reason postrider.ReasonCode, now time.Time, limit int) (int, error) {
+	unlock, err := s.lock(ctx, "CancelPending")
 	if err != nil {
 		return 0, err
 	}
 	pending := s.pending(endpoint)
 	pending = pending[:min(limit, len(pending))]
 	for _, d := range pending {
-		d.State, d.Reason, d.EndedAt = postrider.DeliveryCancelled, reason, now
+		d.State, d.Reason, d.DueAt, d.EndedAt = postrider.DeliveryCancelled, reason, time.Time{}, milli(now)
 	}
 	unlock()
 	return len(pending), s.fail("CancelPending done")
 }
 
 // LaneEndpoint fulfils store.Queue.
-func (s *Store) LaneEndpoint(_ context.Context, id postrider.EndpointID) (*postrider.Endpoint, error) {
-	unlock, err := s.lock("LaneEndpoint")
+func (s *Store) LaneEndpoint(ctx context.Context, id postrider.EndpointID) (*postrider.Endpoint, error) {
+	unlock, err := s.lock(ctx, "LaneEndpoint")
 	if err != nil {
 		return nil, err
 	}
@@ -269,17 +298,22 @@ func (s *Store) LaneEndpoint(_ context.Context, id postrider.EndpointID) (*postr
 }
 
 // FindEvent fulfils store.Journal.
-func (s *Store) FindEvent(_ context.Context, tenant postrider.TenantID, environment postrider.Environment, publicID string) (*postrider.Event, error) {
-	unlock, err := s.lock("")
+func (s *Store) FindEvent(ctx context.Context, tenant postrider.TenantID, environment postrider.Environment, publicID string) (*postrider.Event, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	if id, err := postrider.ParseEventID(publicID); err == nil {
+		if e := s.byID[id]; e != nil && e.Tenant == tenant {
+			found := *e
+			return &found, nil
+		}
+	}
 	for _, wanted := range []postrider.Environment{postrider.Production, postrider.Sandbox} {
 		for _, e := range s.events {
-			byID := e.ID.String() == publicID
-			byGiven := e.GivenID == publicID && e.Environment == wanted && (environment == "" || environment == wanted)
-			if e.Tenant == tenant && (byID || byGiven) {
+			byGiven := publicID != "" && e.GivenID == publicID && e.Environment == wanted && (environment == "" || environment == wanted)
+			if e.Tenant == tenant && byGiven {
 				found := *e
 				return &found, nil
 			}
@@ -289,8 +323,8 @@ func (s *Store) FindEvent(_ context.Context, tenant postrider.TenantID, environm
 }
 
 // Events fulfils store.Journal.
-func (s *Store) Events(_ context.Context, tenant postrider.TenantID, f store.EventFilter) ([]*postrider.Event, error) {
-	unlock, err := s.lock("")
+func (s *Store) Events(ctx context.Context, tenant postrider.TenantID, f store.EventFilter) ([]*postrider.Event, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -314,24 +348,25 @@ func (s *Store) Events(_ context.Context, tenant postrider.TenantID, f store.Eve
 }
 
 // EventDeliveries fulfils store.Journal.
-func (s *Store) EventDeliveries(_ context.Context, tenant postrider.TenantID, event postrider.EventID) ([]postrider.Delivery, error) {
-	unlock, err := s.lock("")
+func (s *Store) EventDeliveries(ctx context.Context, tenant postrider.TenantID, event postrider.EventID) ([]postrider.Delivery, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	if e := s.byID[event]; e == nil || e.Tenant != tenant {
+		return nil, notFound("event", event)
+	}
 	var found []postrider.Delivery
 	for _, d := range s.deliveries[event] {
-		if d.Tenant == tenant {
-			found = append(found, *d)
-		}
+		found = append(found, *d)
 	}
 	return found, nil
 }
 
 // FindDelivery fulfils store.Journal.
-func (s *Store) FindDelivery(_ context.Context, tenant postrider.TenantID, id postrider.DeliveryID) (*postrider.Delivery, error) {
-	unlock, err := s.lock("")
+func (s *Store) FindDelivery(ctx context.Context, tenant postrider.TenantID, id postrider.DeliveryID) (*postrider.Delivery, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -352,8 +387,8 @@ func (s *Store) find(tenant postrider.TenantID, id postrider.DeliveryID) *postri
 }
 
 // Deliveries fulfils store.Journal.
-func (s *Store) Deliveries(_ context.Context, tenant postrider.TenantID, f store.DeliveryFilter) ([]postrider.Delivery, error) {
-	unlock, err := s.lock("")
+func (s *Store) Deliveries(ctx context.Context, tenant postrider.TenantID, f store.DeliveryFilter) ([]postrider.Delivery, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -376,8 +411,8 @@ func (s *Store) Deliveries(_ context.Context, tenant postrider.TenantID, f store
 }
 
 // Attempts fulfils store.Journal.
-func (s *Store) Attempts(_ context.Context, tenant postrider.TenantID, id postrider.DeliveryID) ([]postrider.Attempt, error) {
-	unlock, err := s.lock("")
+func (s *Store) Attempts(ctx context.Context, tenant postrider.TenantID, id postrider.DeliveryID) ([]postrider.Attempt, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -391,8 +426,8 @@ func (s *Store) Attempts(_ context.Context, tenant postrider.TenantID, id postri
 }
 
 // RetryDelivery fulfils store.Journal.
-func (s *Store) RetryDelivery(_ context.Context, tenant postrider.TenantID, id postrider.DeliveryID, now time.Time) (*postrider.Delivery, error) {
-	unlock, err := s.lock("")
+func (s *Store) RetryDelivery(ctx context.Context, tenant postrider.TenantID, id postrider.DeliveryID, now time.Time) (*postrider.Delivery, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -405,17 +440,17 @@ func (s *Store) RetryDelivery(_ context.Context, tenant postrider.TenantID, id p
 	if d.State == postrider.DeliverySucceeded || endpoint == nil || endpoint.Deleted() || endpoint.State == postrider.EndpointDisabled {
 		return nil, postrider.Errorf(postrider.CodeConflict, "delivery %s cannot be tried again", id)
 	}
-	if d.State != postrider.DeliveryPending {
+	if d.State != postrider.DeliveryPending && !slices.Contains(s.owed[d.Endpoint], d) {
 		s.owed[d.Endpoint] = append(s.owed[d.Endpoint], d)
 	}
-	d.State, d.Reason, d.DueAt, d.EndedAt = postrider.DeliveryPending, "", now, time.Time{}
+	d.State, d.Reason, d.DueAt, d.EndedAt = postrider.DeliveryPending, "", milli(now), time.Time{}
 	found := *d
 	return &found, nil
 }
 
 // CreateTenant fulfils store.Tenants.
-func (s *Store) CreateTenant(_ context.Context, tenant *postrider.Tenant) error {
-	unlock, err := s.lock("")
+func (s *Store) CreateTenant(ctx context.Context, tenant *postrider.Tenant) error {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -430,8 +465,8 @@ func (s *Store) CreateTenant(_ context.Context, tenant *postrider.Tenant) error 
 }
 
 // FindTenant fulfils store.Tenants.
-func (s *Store) FindTenant(_ context.Context, id postrider.TenantID) (*postrider.Tenant, error) {
-	unlock, err := s.lock("")
+func (s *Store) FindTenant(ctx context.Context, id postrider.TenantID) (*postrider.Tenant, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -443,8 +478,8 @@ func (s *Store) FindTenant(_ context.Context, id postrider.TenantID) (*postrider
 }
 
 // FindTenantByName fulfils store.Tenants.
-func (s *Store) FindTenantByName(_ context.Context, name string) (*postrider.Tenant, error) {
-	unlock, err := s.lock("")
+func (s *Store) FindTenantByName(ctx context.Context, name string) (*postrider.Tenant, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -458,8 +493,8 @@ func (s *Store) FindTenantByName(_ context.Context, name string) (*postrider.Ten
 }
 
 // Tenants fulfils store.Tenants.
-func (s *Store) Tenants(_ context.Context, after postrider.TenantID, limit int) ([]postrider.Tenant, error) {
-	unlock, err := s.lock("")
+func (s *Store) Tenants(ctx context.Context, after postrider.TenantID, limit int) ([]postrider.Tenant, error) {
+	unlock, err := s.lock(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -476,6 +511,14 @@ func (s *Store) Tenants(_ context.Context, after postrider.TenantID, limit int) 
 
 func within(at, from, to time.Time) bool {
 	return (from.IsZero() || !at.Before(from)) && (to.IsZero() || at.Before(to))
+}
+
+// milli is how a time is kept: in UTC, whole milliseconds.
+func milli(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Millisecond)
 }
 
 func notFound(what string, id any) error {
