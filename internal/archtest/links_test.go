@@ -28,6 +28,21 @@ func TestLinksBetweenDocumentsLeadSomewhere(t *testing.T) {
 	}
 }
 
+func TestPathsThatDocumentsNameAreThere(t *testing.T) {
+	l := newLaw(t, "steps that name a file that has gone cannot be followed", nil)
+	named := regexp.MustCompile("`((?:api|client|cmd|contract|docs|internal|signature|test|tools)/[A-Za-z0-9_./-]+)`")
+	for _, text := range l.house.texts {
+		if text.path != "CONTRIBUTING.md" && text.path != "README.md" && text.path != "docs/architecture.md" {
+			continue
+		}
+		for _, found := range named.FindAllStringSubmatch(text.content, -1) {
+			if _, err := os.Stat(filepath.Join(l.house.root, filepath.FromSlash(found[1]))); err != nil {
+				l.breach(text.path, "names %s, which is not there", found[1])
+			}
+		}
+	}
+}
+
 func TestEveryDecisionIsInTheIndex(t *testing.T) {
 	l := newLaw(t, "a decision that nobody finds is made again, differently", nil)
 	const folder, index = "docs/decisions/", "docs/decisions/README.md"
