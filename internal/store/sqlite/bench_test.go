@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -53,26 +54,34 @@ type life struct {
 	endpoints []postrider.EndpointID
 }
 
-func openBench(b testing.TB, dir string) *life {
-	ctx := context.Background()
-	s, err := Open(ctx, Options{Dir: dir})
+func openBench(t testing.TB, dir string) *life {
+	s, err := Open(context.Background(), Options{Dir: dir})
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { s.Close() })
-	now := time.Now()
+	t.Cleanup(func() { s.Close() })
+	return newLife(t, s)
+}
+
+// newLife makes a tenant "bench" with 100 endpoints.
+func newLife(t testing.TB, s *Store) *life {
+	ctx, now := context.Background(), time.Now()
 	l := &life{store: s, tenant: postrider.NewTenantID(now)}
 	if err := s.CreateTenant(ctx, &postrider.Tenant{ID: l.tenant, Name: "bench", CreatedAt: now}); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
+	var group sync.WaitGroup
 	for range 100 {
 		e := &postrider.Endpoint{ID: postrider.NewEndpointID(now), Tenant: l.tenant, Environment: postrider.Production,
 			URL: "https://example.org/", Topics: []postrider.Topic{"*"}, Contract: "generic", State: postrider.EndpointEnabled, CreatedAt: now, UpdatedAt: now}
-		if err := s.CreateEndpoint(ctx, e); err != nil {
-			b.Fatal(err)
-		}
+		group.Go(func() {
+			if err := s.CreateEndpoint(ctx, e); err != nil {
+				t.Error(err)
+			}
+		})
 		l.endpoints = append(l.endpoints, e.ID)
 	}
+	group.Wait()
 	return l
 }
 
@@ -107,24 +116,40 @@ func (l *life) run(b testing.TB, n, publishers, endpoints int, keyed bool) {
 }
 
 func (l *life) batch(size, endpoints int, keyed bool) error {
-	ctx, now := context.Background(), time.Now()
-	data := make([]byte, 1024)
-	for i := range data {
-		data[i] = 'x'
-	}
-	batch := make([]*store.Acceptance, size)
-	for i := range batch {
-		e := &postrider.Event{ID: postrider.NewEventID(now), Tenant: l.tenant, Environment: postrider.Production,
-			Topic: "order.created", OccurredAt: now, AcceptedAt: now, Data: data}
-		if keyed {
-			e.GivenID = e.ID.UUID()
-		}
-		batch[i] = &store.Acceptance{Event: e, Deliveries: []store.Owed{{Endpoint: l.endpoints[i%endpoints], DueAt: now}}}
-	}
-	if _, err := l.store.Accept(ctx, batch); err != nil {
+	batch := l.acceptances(size, endpoints, keyed)
+	if _, err := l.store.Accept(context.Background(), batch); err != nil {
 		return err
 	}
-	settles := make([]store.Settlement, size)
+	return l.store.Settle(context.Background(), l.settlements(batch))
+}
+
+func (l *life) acceptances(size, endpoints int, keyed bool) []*store.Acceptance {
+	now := time.Now()
+	batch := make([]*store.Acceptance, size)
+	for i := range batch {
+		batch[i] = l.acceptance(now)
+		batch[i].Deliveries[0].Endpoint = l.endpoints[i%endpoints]
+		if keyed {
+			batch[i].Event.GivenID = batch[i].Event.ID.UUID()
+		}
+	}
+	return batch
+}
+
+func (l *life) acceptance(now time.Time) *store.Acceptance {
+	return &store.Acceptance{
+		Event: &postrider.Event{ID: postrider.NewEventID(now), Tenant: l.tenant, Environment: postrider.Production,
+			Topic: "order.created", OccurredAt: now, AcceptedAt: now, Data: kilobyte},
+		Deliveries: []store.Owed{{Endpoint: l.endpoints[0], DueAt: now}},
+	}
+}
+
+var kilobyte = []byte(`"` + strings.Repeat("x", 1022) + `"`)
+
+// settlements settles each event's one delivery as delivered.
+func (l *life) settlements(batch []*store.Acceptance) []store.Settlement {
+	now := time.Now()
+	settles := make([]store.Settlement, len(batch))
 	for i, a := range batch {
 		id := postrider.DeliveryID{Event: a.Event.ID, Number: 1}
 		settles[i] = store.Settlement{Delivery: id, Sequence: a.Event.Sequence, Tenant: l.tenant, Endpoint: a.Deliveries[0].Endpoint,
@@ -137,7 +162,7 @@ func (l *life) batch(size, endpoints int, keyed bool) error {
 				Response: postrider.Response{Status: 200, Header: []postrider.HeaderField{{Name: "Content-Length", Value: "2"},
 					{Name: "Date", Value: "Sat, 21 Nov 2026 18:00:00 GMT"}}, Body: []byte("ok"), RemoteAddr: "192.0.2.1:443"}}}
 	}
-	return l.store.Settle(ctx, settles)
+	return settles
 }
 
 func cpuTime() time.Duration {
@@ -146,4 +171,101 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkLanes reads the lanes of 1,000,000 pending deliveries over 100,000 endpoints when
+// POSTRIDER_BENCH_PENDING is 1000000; of 20,000 over 2,000 when it is unset.
+func BenchmarkLanes(b *testing.B) {
+	pending := 20_000
+	if text := os.Getenv("POSTRIDER_BENCH_PENDING"); text != "" {
+		var err error
+		if pending, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	l := openBench(b, b.TempDir())
+	l.grow(b, pending/10)
+	for n := 0; n < pending; n += 1000 {
+		batch := l.acceptances(1000, 1, false)
+		for i := range batch {
+			batch[i].Deliveries[0].Endpoint = l.endpoints[(n+i)%len(l.endpoints)]
+			batch[i].Event.Data = []byte("{}")
+		}
+		if _, err := l.store.Accept(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		lanes, err := l.store.Lanes(b.Context())
+		if err != nil || len(lanes) != pending/10 {
+			b.Fatalf("%d lanes, %v", len(lanes), err)
+		}
+	}
+}
+
+// grow registers endpoints until there are n, many in one commit.
+func (l *life) grow(b *testing.B, n int) {
+	var group sync.WaitGroup
+	now := time.Now()
+	for len(l.endpoints) < n {
+		e := &postrider.Endpoint{ID: postrider.NewEndpointID(now), Tenant: l.tenant, Environment: postrider.Production,
+			URL: "https://example.org/", Topics: []postrider.Topic{"*"}, Contract: "generic", State: postrider.EndpointEnabled, CreatedAt: now, UpdatedAt: now}
+		l.endpoints = append(l.endpoints, e.ID)
+		group.Go(func() {
+			if err := l.store.CreateEndpoint(context.Background(), e); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	l.endpoints = l.endpoints[:n]
+	group.Wait()
+}
+
+// BenchmarkSmallTenant lists the events of a tenant that has 3 among as many of another tenant as
+// POSTRIDER_BENCH_HISTORY says (20,000 when it is unset), and the deliveries of its endpoint by every filter.
+func BenchmarkSmallTenant(b *testing.B) {
+	history := 20_000
+	if text := os.Getenv("POSTRIDER_BENCH_HISTORY"); text != "" {
+		var err error
+		if history, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	l := openBench(b, b.TempDir())
+	now := time.Now()
+	small := &life{store: l.store, tenant: postrider.NewTenantID(now)}
+	if err := l.store.CreateTenant(b.Context(), &postrider.Tenant{ID: small.tenant, Name: "small", CreatedAt: now}); err != nil {
+		b.Fatal(err)
+	}
+	small.grow(b, 1)
+	if _, err := l.store.Accept(b.Context(), small.acceptances(3, 1, false)); err != nil {
+		b.Fatal(err)
+	}
+	l.run(b, history, 4, 10, false)
+	b.Run("Events", func(b *testing.B) {
+		for b.Loop() {
+			events, err := l.store.Events(b.Context(), small.tenant, store.EventFilter{Topic: "order.created", Limit: 100})
+			if err != nil || len(events) != 3 {
+				b.Fatalf("%d events, %v", len(events), err)
+			}
+		}
+	})
+	for _, state := range []postrider.DeliveryState{"", postrider.DeliveryPending, postrider.DeliveryFailed} {
+		b.Run("Deliveries/"+string(state), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := l.store.Deliveries(b.Context(), small.tenant, store.DeliveryFilter{State: state, Limit: 100}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("BigTenant/RareTopic", func(b *testing.B) {
+		for b.Loop() {
+			events, err := l.store.Events(b.Context(), l.tenant, store.EventFilter{Topic: "order.never", Limit: 100})
+			if err != nil || len(events) != 0 {
+				b.Fatalf("%d events, %v", len(events), err)
+			}
+		}
+	})
 }

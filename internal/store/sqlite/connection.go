@@ -130,7 +130,9 @@ func (s *statement) run(args []driver.NamedValue) (int, error) {
 }
 
 // bulk runs one statement for many rows: rows are collected and go out 64 at a time, what is left
-// over by 16, 4 and 1. A statement for many rows costs less than half of as many statements.
+// over by 16, 4 and 1. A statement for many rows costs less than half of as many statements. Bulk
+// statements say OR FAIL: without it SQLite keeps a copy of every page they touch, to undo a statement
+// that breaks a constraint halfway. Here the whole transaction is rolled back then.
 type bulk struct {
 	c       *connection
 	text    [len(bulkSizes)]string

@@ -18,10 +18,10 @@ type inbox struct {
 
 func newInbox(c *connection) inbox {
 	return inbox{
-		events: newBulk(c, `INSERT INTO event (seq, id, tenant, environment, topic, occurred_at, accepted_at, deliveries,
+		events: newBulk(c, `INSERT OR FAIL INTO event (seq, id, tenant, environment, topic, occurred_at, accepted_at, deliveries,
 			given_id, idempotency, fingerprint, reasons, previous, data) VALUES `, "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", ""),
-		keys: newBulk(c, "INSERT INTO event_key (key, seq) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING"),
-		deliveries: newBulk(c, `INSERT INTO delivery (seq, number, endpoint, tenant, due, created_at, state, reason, attempts) VALUES `,
+		keys: newBulk(c, "INSERT OR IGNORE INTO event_key (key, seq) VALUES ", "(?,?)", ""),
+		deliveries: newBulk(c, `INSERT OR FAIL INTO delivery (seq, number, endpoint, tenant, due, created_at, state, reason, attempts) VALUES `,
 			"(?,?,?,?,?,?,0,0,0)", ""),
 		met: make(map[eventKey]*store.Acceptance),
 	}
@@ -51,6 +51,9 @@ func (s *Store) Accept(ctx context.Context, batch []*store.Acceptance) ([]store.
 
 // eventKey is event_key.key.
 type eventKey [16]byte
+
+const findKeyText = `SELECT e.id, e.given_id, e.topic, e.deliveries, e.fingerprint
+	FROM event_key k CROSS JOIN event e ON e.seq = k.seq WHERE k.key = ?`
 
 // The kinds of keys, each a namespace of its own.
 const (
@@ -208,8 +211,7 @@ func (w *writer) meet(key eventKey, a *store.Acceptance, answer *store.Accepted,
 	if !careful {
 		return false, nil
 	}
-	row, err := w.c.row(`SELECT e.id, e.given_id, e.topic, e.deliveries, e.fingerprint
-		FROM event_key k JOIN event e ON e.seq = k.seq WHERE k.key = ?`, key[:])
+	row, err := w.c.row(findKeyText, key[:])
 	if row == nil || err != nil {
 		return false, err
 	}

@@ -27,6 +27,9 @@ const (
 		CROSS JOIN delivery d ON d.seq = e.seq AND d.number = ? CROSS JOIN endpoint p ON p.num = d.endpoint WHERE e.id = ? AND t.id = ?`
 	eventDeliveriesText = "SELECT " + deliveryColumns + ` FROM event e CROSS JOIN tenant t ON t.num = e.tenant
 		CROSS JOIN delivery d ON d.seq = e.seq CROSS JOIN endpoint p ON p.num = d.endpoint WHERE e.id = ? AND t.id = ? ORDER BY d.number`
+	retryText = `SELECT d.seq, d.state, p.state, p.deleted_at FROM event e CROSS JOIN tenant t ON t.num = e.tenant
+		CROSS JOIN delivery d ON d.seq = e.seq AND d.number = ? CROSS JOIN endpoint p ON p.num = d.endpoint
+		WHERE e.id = ? AND t.id = ?`
 	attemptsText = `SELECT attempt, cause, started_at, kind, code, status, record FROM attempt WHERE seq = ? AND number = ? ORDER BY attempt`
 )
 
@@ -72,19 +75,7 @@ func readEvent(row *sql.Row) (*postrider.Event, error) {
 
 // Events fulfils store.Journal.
 func (s *Store) Events(ctx context.Context, tenant postrider.TenantID, f store.EventFilter) ([]*postrider.Event, error) {
-	var q listQuery
-	if f.WithData {
-		q.write("SELECT " + eventColumns)
-	} else {
-		q.write("SELECT " + headColumns)
-	}
-	// The inner query reads the index alone; only the rows that fit are fetched.
-	q.write(` FROM (SELECT seq FROM event INDEXED BY event_by_tenant WHERE tenant = (SELECT num FROM tenant WHERE id = ?)`, tenant.ID[:])
-	if f.Before != 0 {
-		q.write(" AND seq < ?", f.Before)
-	}
-	q.eventFilter("", f.Environment, f.Topic, f.From, f.To)
-	q.write(" ORDER BY seq DESC LIMIT ?) f CROSS JOIN event e ON e.seq = f.seq CROSS JOIN tenant t ON t.num = e.tenant ORDER BY f.seq DESC", f.Limit)
+	q := eventsQuery(tenant, f)
 	var events []*postrider.Event
 	err := s.read(func() error {
 		rows, err := s.reader.QueryContext(ctx, q.text.String(), q.args...)
@@ -102,6 +93,23 @@ func (s *Store) Events(ctx context.Context, tenant postrider.TenantID, f store.E
 		})
 	})
 	return events, err
+}
+
+func eventsQuery(tenant postrider.TenantID, f store.EventFilter) *listQuery {
+	q := new(listQuery)
+	if f.WithData {
+		q.write("SELECT " + eventColumns)
+	} else {
+		q.write("SELECT " + headColumns)
+	}
+	// The inner query reads the index alone; only the rows that fit are fetched.
+	q.write(` FROM (SELECT seq FROM event INDEXED BY event_by_tenant WHERE tenant = (SELECT num FROM tenant WHERE id = ?)`, tenant.ID[:])
+	if f.Before != 0 {
+		q.write(" AND seq < ?", f.Before)
+	}
+	q.eventFilter("", f.Environment, f.Topic, f.From, f.To)
+	q.write(" ORDER BY seq DESC LIMIT ?) f CROSS JOIN event e ON e.seq = f.seq CROSS JOIN tenant t ON t.num = e.tenant ORDER BY f.seq DESC", f.Limit)
+	return q
 }
 
 // EventDeliveries fulfils store.Journal.
@@ -158,27 +166,44 @@ func (s *Store) Deliveries(ctx context.Context, tenant postrider.TenantID, f sto
 
 func deliveriesQuery(tenant postrider.TenantID, f store.DeliveryFilter) *listQuery {
 	q := new(listQuery)
-	q.write("SELECT " + deliveryColumns + " FROM ")
-	trouble := f.State == postrider.DeliveryFailed || f.State == postrider.DeliveryCancelled
+	seq := "d.seq" // of whichever table leads the order
 	switch {
 	case f.State == postrider.DeliveryPending:
-		q.write(`tenant t CROSS JOIN endpoint p INDEXED BY endpoint_by_tenant ON p.tenant = t.num
-			CROSS JOIN delivery d INDEXED BY delivery_lane ON d.endpoint = p.num AND d.state = 0 CROSS JOIN event e ON e.seq = d.seq`)
-	case trouble:
-		q.write(`tenant t CROSS JOIN delivery d INDEXED BY delivery_trouble ON d.tenant = t.num AND d.state >= 2
+		return pendingQuery(tenant, f)
+	case f.State == postrider.DeliveryFailed, f.State == postrider.DeliveryCancelled:
+		q.write("SELECT " + deliveryColumns + ` FROM tenant t CROSS JOIN delivery d INDEXED BY delivery_trouble ON d.tenant = t.num AND d.state >= 2
 			CROSS JOIN event e ON e.seq = d.seq CROSS JOIN endpoint p ON p.num = d.endpoint`)
 	case !f.Endpoint.IsZero():
-		q.write(`endpoint p CROSS JOIN tenant t ON t.num = p.tenant CROSS JOIN delivery d INDEXED BY delivery_by_endpoint ON d.endpoint = p.num
-			CROSS JOIN event e ON e.seq = d.seq`)
+		q.write("SELECT " + deliveryColumns + ` FROM endpoint p CROSS JOIN tenant t ON t.num = p.tenant
+			CROSS JOIN delivery d INDEXED BY delivery_by_endpoint ON d.endpoint = p.num CROSS JOIN event e ON e.seq = d.seq`)
 	default:
-		q.write(`tenant t CROSS JOIN event e INDEXED BY event_by_tenant ON e.tenant = t.num
+		seq = "e.seq"
+		q.write("SELECT " + deliveryColumns + ` FROM tenant t CROSS JOIN event e INDEXED BY event_by_tenant ON e.tenant = t.num
 			CROSS JOIN delivery d ON d.seq = e.seq CROSS JOIN endpoint p ON p.num = d.endpoint`)
 	}
+	q.deliveryFilter(tenant, f, seq)
+	return q
+}
+
+// pendingQuery finds the keys in the lanes first, so that only the rows of the page are read.
+func pendingQuery(tenant postrider.TenantID, f store.DeliveryFilter) *listQuery {
+	q := new(listQuery)
+	q.write("SELECT " + deliveryColumns + ` FROM (SELECT d.seq, d.number FROM tenant t CROSS JOIN endpoint p INDEXED BY endpoint_by_tenant ON p.tenant = t.num
+		CROSS JOIN delivery d INDEXED BY delivery_lane ON d.endpoint = p.num AND d.state = 0`)
+	if f.Environment != "" || f.Topic != "" || !f.From.IsZero() || !f.To.IsZero() {
+		q.write(" CROSS JOIN event e ON e.seq = d.seq")
+	}
+	q.deliveryFilter(tenant, f, "d.seq")
+	q.write(`) f CROSS JOIN delivery d ON d.seq = f.seq AND d.number = f.number CROSS JOIN event e ON e.seq = d.seq
+		CROSS JOIN tenant t ON t.num = e.tenant CROSS JOIN endpoint p ON p.num = d.endpoint ORDER BY f.seq DESC, f.number DESC`)
+	return q
+}
+
+// deliveryFilter adds the conditions, the order and the limit of a list of deliveries.
+func (q *listQuery) deliveryFilter(tenant postrider.TenantID, f store.DeliveryFilter, seq string) {
 	q.write(" WHERE t.id = ?", tenant.ID[:])
-	if f.Before != 0 && trouble || f.Before != 0 && !f.Endpoint.IsZero() || f.Before != 0 && f.State == postrider.DeliveryPending {
-		q.write(" AND (d.seq, d.number) < (?, ?)", f.Before, f.BeforeNumber)
-	} else if f.Before != 0 {
-		q.write(" AND e.seq <= ? AND (e.seq, d.number) < (?, ?)", f.Before, f.Before, f.BeforeNumber)
+	if f.Before != 0 {
+		q.write(" AND "+seq+" <= ? AND ("+seq+", d.number) < (?, ?)", f.Before, f.Before, f.BeforeNumber)
 	}
 	if !f.Endpoint.IsZero() {
 		q.write(" AND p.id = ?", f.Endpoint.ID[:])
@@ -187,12 +212,7 @@ func deliveriesQuery(tenant postrider.TenantID, f store.DeliveryFilter) *listQue
 		q.write(" AND d.state = ?", number(deliveryStateWords[:], f.State))
 	}
 	q.eventFilter("e.", f.Environment, f.Topic, f.From, f.To)
-	if trouble || !f.Endpoint.IsZero() || f.State == postrider.DeliveryPending {
-		q.write(" ORDER BY d.seq DESC, d.number DESC LIMIT ?", f.Limit)
-	} else {
-		q.write(" ORDER BY e.seq DESC, d.number DESC LIMIT ?", f.Limit)
-	}
-	return q
+	q.write(" ORDER BY "+seq+" DESC, d.number DESC LIMIT ?", f.Limit)
 }
 
 // Attempts fulfils store.Journal.
@@ -225,9 +245,7 @@ func (s *Store) Attempts(ctx context.Context, tenant postrider.TenantID, id post
 // RetryDelivery fulfils store.Journal.
 func (s *Store) RetryDelivery(ctx context.Context, tenant postrider.TenantID, id postrider.DeliveryID, now time.Time) (*postrider.Delivery, error) {
 	err := s.writer.change(ctx, func(c *connection) error {
-		row, err := c.row(`SELECT d.seq, d.state, p.state, p.deleted_at FROM event e CROSS JOIN tenant t ON t.num = e.tenant
-			CROSS JOIN delivery d ON d.seq = e.seq AND d.number = ? CROSS JOIN endpoint p ON p.num = d.endpoint
-			WHERE e.id = ? AND t.id = ?`, int64(id.Number), id.Event.ID[:], tenant.ID[:])
+		row, err := c.row(retryText, int64(id.Number), id.Event.ID[:], tenant.ID[:])
 		switch {
 		case err != nil:
 			return err

@@ -15,15 +15,23 @@ type settler struct {
 	records              []byte // of the attempts that wait in attempts, one after the other
 }
 
-const insertAttempt = "INSERT INTO attempt (seq, number, attempt, cause, started_at, kind, code, status, record) VALUES "
-const attemptTuple = "(?,?,?,?,?,?,?,?,?)"
+const (
+	attemptInto  = " INTO attempt (seq, number, attempt, cause, started_at, kind, code, status, record) VALUES "
+	attemptTuple = "(?,?,?,?,?,?,?,?,?)"
+
+	findStateText = "SELECT state, attempts FROM delivery WHERE seq = ? AND number = ?"
+
+	cancelText = `UPDATE delivery SET state = ?, reason = ?, due = 0, ended_at = ?
+		WHERE (seq, number) IN (SELECT seq, number FROM delivery INDEXED BY delivery_lane
+			WHERE state = 0 AND endpoint = (SELECT num FROM endpoint WHERE id = ?) LIMIT ?)`
+)
 
 func newSettler(c *connection) settler {
 	return settler{
 		deliveries: newBulk(c, "WITH v (seq, number, attempt, state, reason, due, ended) AS (VALUES ", "(?,?,?,?,?,?,?)",
-			`) UPDATE delivery SET state = v.state, reason = v.reason, attempts = v.attempt, due = v.due, ended_at = v.ended
+			`) UPDATE OR FAIL delivery SET state = v.state, reason = v.reason, attempts = v.attempt, due = v.due, ended_at = v.ended
 			FROM v WHERE delivery.seq = v.seq AND delivery.number = v.number AND delivery.state = 0 AND delivery.attempts < v.attempt`),
-		attempts: newBulk(c, insertAttempt, attemptTuple, ""),
+		attempts: newBulk(c, "INSERT OR FAIL"+attemptInto, attemptTuple, ""),
 	}
 }
 
@@ -125,14 +133,14 @@ func (w *writer) attemptRow(st *store.Settlement, seq, num, attempt driver.Value
 // more; a delivery that is no longer pending gets the attempt and keeps its state.
 func (w *writer) settleCarefully(st *store.Settlement) error {
 	seq, num := driver.Value(st.Sequence), driver.Value(int64(st.Delivery.Number))
-	row, err := w.c.row("SELECT state, attempts FROM delivery WHERE seq = ? AND number = ?", seq, num)
+	row, err := w.c.row(findStateText, seq, num)
 	if row == nil || err != nil {
 		return err // cleaned away meanwhile: there is nothing left to explain
 	}
 	attempts, pending := row[1].(int64), row[0].(int64) == statePending
 	if st.Attempt != nil {
 		attempt := int64(st.Attempt.Number)
-		fresh, err := w.c.run(insertAttempt+attemptTuple+" ON CONFLICT DO NOTHING", w.attemptRow(st, seq, num, attempt)...)
+		fresh, err := w.c.run("INSERT OR IGNORE"+attemptInto+attemptTuple, w.attemptRow(st, seq, num, attempt)...)
 		w.settler.records = w.settler.records[:0]
 		if fresh == 0 || err != nil {
 			return err
@@ -178,10 +186,7 @@ func (w *writer) disable(st *store.Settlement) error {
 func (s *Store) CancelPending(ctx context.Context, endpoint postrider.EndpointID, reason postrider.ReasonCode, now time.Time, limit int) (int, error) {
 	cancelled := 0
 	err := s.writer.change(ctx, func(c *connection) (err error) {
-		cancelled, err = c.run(`UPDATE delivery SET state = ?, reason = ?, due = 0, ended_at = ?
-			WHERE (seq, number) IN (SELECT seq, number FROM delivery INDEXED BY delivery_lane
-				WHERE state = 0 AND endpoint = (SELECT num FROM endpoint WHERE id = ?) LIMIT ?)`,
-			int64(stateCancelled), number(reasonWords[:], reason), now.UnixMilli(), endpoint.ID[:], int64(limit))
+		cancelled, err = c.run(cancelText, int64(stateCancelled), number(reasonWords[:], reason), now.UnixMilli(), endpoint.ID[:], int64(limit))
 		return err
 	})
 	return cancelled, err
