@@ -25,7 +25,7 @@ the variable, the variable over the file given by --config, the file over the de
 POSTRIDER_OPERATOR_KEY sets the operator's key. Without it the first start makes one and prints it once.`,
 		Example: `  postrider serve
   postrider serve --listen 0.0.0.0:8080 --data /var/lib/postrider
-  POSTRIDER_DEV_TIME_SCALE=1000 postrider serve --dev --data /tmp/trial`,
+  POSTRIDER_DEV_TIME_SCALE=1000 postrider serve --dev --data ./trial`,
 		Args: arguments(cobra.NoArgs),
 	}
 	registerServeFlags(c.Flags())
