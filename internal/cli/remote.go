@@ -1,11 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"sort"
 	"strings"
 	"time"
 
@@ -88,52 +84,3 @@ func (p *page) register(c *cobra.Command) {
 }
 
 func (p *page) page() client.Page { return client.Page{Limit: p.limit, Cursor: p.cursor} }
-
-// explain finds the words for the user in an error: what was wrong, and what to do.
-func explain(err error) (what, todo string) {
-	if refused, ok := errors.AsType[*client.Error](err); ok {
-		return explainRefusal(refused)
-	}
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		target, _ := url.Parse(failed.URL)
-		server := target.Scheme + "://" + target.Host
-		if _, dialled := errors.AsType[*net.OpError](err); dialled {
-			return "cannot reach " + server + ": " + innermost(err).Error(), "start a server with 'postrider serve', or name another with --url"
-		}
-		return "no answer from " + server + ": " + innermost(err).Error(), "try again, or look at the server's log"
-	}
-	return strings.TrimPrefix(err.Error(), "client: "), ""
-}
-
-func explainRefusal(e *client.Error) (what, todo string) {
-	what = e.Message
-	var missing []string // fields that the message does not tell already
-	for field, fault := range e.Fields {
-		if !strings.Contains(what, fault) {
-			missing = append(missing, field+": "+fault)
-		}
-	}
-	sort.Strings(missing)
-	if len(missing) > 0 {
-		what += " (" + strings.Join(missing, "; ") + ")"
-	}
-	switch e.Code {
-	case "unauthenticated":
-		return what, "give a good key with --key or POSTRIDER_KEY"
-	case "unavailable":
-		return what, ""
-	case "internal":
-		return what, "look for request " + e.RequestID + " in the server's log"
-	}
-	return what, ""
-}
-
-func innermost(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
-}
