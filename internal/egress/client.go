@@ -89,9 +89,12 @@ type Client struct {
 
 // New makes a Client. Errors are *postrider.Error of CodeInvalid, about the proxy or the CA file.
 func New(o Options) (*Client, error) {
-	c := &Client{
-		guard:     guard{allowPrivate: o.AllowPrivate, allow: append([]netip.Prefix(nil), o.Allow...)},
-		userAgent: o.UserAgent,
+	c := &Client{guard: guard{allowPrivate: o.AllowPrivate}, userAgent: o.UserAgent}
+	for _, prefix := range o.Allow {
+		if !prefix.IsValid() || prefix.Addr().Zone() != "" || prefix.Addr().Is4In6() {
+			return nil, invalid("%s on the allow-list is not a prefix such as 10.1.0.0/16 or fd00:1::/32", prefix)
+		}
+		c.guard.allow = append(c.guard.allow, prefix)
 	}
 	c.bodies.New = func() any { return new(smallBody) }
 	if c.userAgent == "" {

@@ -611,3 +611,84 @@ func TestMemoryAndGoroutinesAreBoundedUnderHostileReceivers(t *testing.T) {
 		t.Errorf("the heap grew from %d to %d bytes", before, after)
 	}
 }
+
+// The first read of the receiver's has the whole request: it was sent by one system call, in one packet.
+func TestSmallRequestIsWrittenInOnePiece(t *testing.T) {
+	client := newClient(t, nil)
+	var pieces atomic.Int32
+	server := serveRaw(t, func(_ int, conn net.Conn, _ *bufio.Reader) {
+		read := make([]byte, 64<<10)
+		for {
+			n, err := conn.Read(read)
+			if err != nil {
+				return
+			}
+			if bytes.HasSuffix(read[:n], []byte(`{"id":"evt_1"}`)) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+			} else {
+				pieces.Add(1)
+			}
+		}
+	})
+	for range 200 {
+		if result := post(t, client, server.url, nil); result.Response.Status != 204 {
+			t.Fatalf("%+v", result)
+		}
+	}
+	if n := pieces.Load(); n != 0 {
+		t.Errorf("%d of 200 requests came in pieces", n)
+	}
+}
+
+// A server that was restarted has closed every kept connection; one attempt still arrives.
+func TestAllKeptConnectionsMayBeStale(t *testing.T) {
+	client := newClient(t, nil)
+	var restarted atomic.Bool
+	together := make(chan struct{})
+	var waiting atomic.Int32
+	server := serveRaw(t, func(_ int, conn net.Conn, r *bufio.Reader) {
+		old := !restarted.Load()
+		for take(r) {
+			if old && restarted.Load() {
+				return
+			}
+			if old && waiting.Add(1) == 8 {
+				close(together) // so that each request gets a connection of its own
+			}
+			<-together
+			_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		}
+	})
+	var sending sync.WaitGroup
+	for range 8 {
+		sending.Go(func() { post(t, client, server.url, nil) })
+	}
+	sending.Wait()
+	restarted.Store(true)
+	for i := range 8 {
+		if result := post(t, client, server.url, nil); result.Response.Status != 204 {
+			t.Errorf("%d: %+v", i, result)
+		}
+	}
+}
+
+// Nothing of a request that was given up goes on behind its back.
+func TestGivingUpClosesTheConnectionThatWasBeingMade(t *testing.T) {
+	client := newClient(t, nil)
+	gone := make(chan struct{}, 2)
+	server := serveRaw(t, func(_ int, _ net.Conn, r *bufio.Reader) {
+		untilClosed(r)
+		gone <- struct{}{}
+	})
+	for _, scheme := range []string{"https://", "http://"} {
+		result := post(t, client, scheme+server.address, func(r *egress.Request) { r.Timeout = 100 * time.Millisecond })
+		if result.Failure != postrider.OutcomeTimeout {
+			t.Errorf("%+v", result)
+		}
+		select {
+		case <-gone:
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: the connection is still open after 5s", scheme)
+		}
+	}
+}

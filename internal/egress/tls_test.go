@@ -304,6 +304,45 @@ func TestHTTP2ServerThatRestartsCostsNoAttempt(t *testing.T) {
 	}
 }
 
+// Over HTTP/2 too a kept connection that dies costs no attempt.
+func TestHTTP2ConnectionThatDiesIsReplaced(t *testing.T) {
+	ca := newAuthority(t)
+	client := newClient(t, func(o *egress.Options) { o.ExtraCAFile = ca.file })
+	var mu sync.Mutex
+	var sockets []net.Conn
+	var requests atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 2 {
+			mu.Lock()
+			reset(sockets[0].(*tls.Conn).NetConn())
+			mu.Unlock()
+			<-r.Context().Done()
+			return
+		}
+		w.WriteHeader(204)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.sign(t, nil)}}
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = quiet()
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			mu.Lock()
+			sockets = append(sockets, conn)
+			mu.Unlock()
+		}
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	for i := range 3 {
+		if result := post(t, client, server.URL, nil); result.Response.Status != 204 {
+			t.Errorf("%d: %+v", i, result)
+		}
+	}
+	if n := requests.Load(); n != 4 {
+		t.Errorf("%d requests for 3, one of which had to be repeated", n)
+	}
+}
+
 func TestOptionsAreRefusedInPlainWords(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.pem")
 	if err := os.WriteFile(bad, []byte("no certificate"), 0o600); err != nil {
@@ -317,6 +356,8 @@ func TestOptionsAreRefusedInPlainWords(t *testing.T) {
 		{egress.Options{ExtraCAFile: bad + ".missing"}, "cannot be read"},
 		{egress.Options{ProxyURL: "ftp://user:geheim@proxy.example"}, "proxy"},
 		{egress.Options{ProxyURL: "http://user:geheim@:x"}, "proxy"},
+		{egress.Options{Allow: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}}, "not a prefix such as"},
+		{egress.Options{Allow: []netip.Prefix{{}}}, "not a prefix such as"},
 	} {
 		_, err := egress.New(test.options)
 		if postrider.ErrorCode(err) != postrider.CodeInvalid || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "geheim") {
