@@ -303,6 +303,7 @@ endpoint: {https: {production: optional, sandbox: required}}
 `)
 	event := anEvent()
 	event.Data, event.Previous = []byte(`{"z":1.0,"1":2}`), []byte(`[1.50]`)
+	event.OccurredAt = occurred.In(time.FixedZone("Kathmandu", 5*3600+45*60)) // written in UTC all the same
 	request := render(t, c, event, occurred.Add(time.Hour), plain)
 	const body = `{"a":"evt_01h455vb4pex5vsknk084sn02q","b":"01890a5d-ac96-774b-bcce-b302099a8057","c":"order.created","d":"production",` +
 		`"e":1765572297123,"f":1765572297,"g":"2025-12-12T20:44:57Z","h":"2025-12-12T20:44:57.123Z","i":{"1":2,"z":1},"j":[1.5]}`

@@ -108,8 +108,10 @@ func TestRetryAfter(t *testing.T) {
 	if got := builtin(t, "ewarehousing").Judge(contract.Answer{Status: 503, RetryAfter: "7200"}, now).RetryAfter; got != 0 {
 		t.Errorf("ewarehousing honours a Retry-After of %s", got)
 	}
-	if got := builtin(t, "standard").Judge(contract.Answer{Status: 200, RetryAfter: "60"}, now).RetryAfter; got != 0 {
-		t.Errorf("a success asks for %s", got)
+	for _, final := range []int{200, 410} {
+		if got := builtin(t, "standard").Judge(contract.Answer{Status: final, RetryAfter: "60"}, now).RetryAfter; got != 0 {
+			t.Errorf("a final %d asks for %s", final, got)
+		}
 	}
 }
 

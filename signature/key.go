@@ -86,9 +86,11 @@ func DecodeKey(form KeyForm, secret postrider.Secret) ([]byte, error) {
 		"the secret is not of the form \"whsec_\" and base64 (standard alphabet), which this scheme needs")
 }
 
-// decodeBase64 takes the standard alphabet, with padding or without it. An empty key is no key.
+// decodeBase64 takes the standard alphabet, with padding or without it. Stray bits at the end are
+// passed over, as the libraries of Standard Webhooks do: both sides must come to the same key. An
+// empty key is no key.
 func decodeBase64(text string) ([]byte, bool) {
-	decoded, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
+	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil || len(decoded) == 0 || strings.ContainsAny(text, "\r\n") {
 		return nil, false
 	}

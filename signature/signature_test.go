@@ -167,6 +167,28 @@ func TestAnyOfSeveralSecretsAndSignaturesMatches(t *testing.T) {
 	}
 }
 
+func TestWhatStandsBeforeTheLastSeparatorIsWrittenOnce(t *testing.T) {
+	scheme := prefixed()
+	scheme.Format, scheme.Separator = "version=2,kind=hmac,v1={signature}", ","
+	header := sign(t, scheme, clock, "{}", plain, "another secret")
+	value := header.Get(scheme.Header)
+	if !strings.HasPrefix(value, "version=2,kind=hmac,v1=") || strings.Count(value, ",") != 3 || strings.Count(value, "v1=") != 2 {
+		t.Errorf("header %q", value)
+	}
+	if err := mustVerifier(t, scheme, "another secret").Verify(header, []byte("{}"), clock); err != nil {
+		t.Error(err)
+	}
+}
+
+// Python's and JavaScript's base64 decoders give "AA==" and "AB==" the same byte.
+func TestStrayBitsAtTheEndOfASecretAreNoPartOfTheKey(t *testing.T) {
+	clean, stray := "whsec_c2VjcmV0IG9mIHRlc3RzAA==", "whsec_c2VjcmV0IG9mIHRlc3RzAB=="
+	header := sign(t, standard(), clock, "{}", clean)
+	if err := mustVerifier(t, standard(), stray).Verify(header, []byte("{}"), clock); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHeaderIsFoundInAnyCase(t *testing.T) {
 	good := sign(t, prefixed(), clock, "{}", plain).Get("xemelgo-signature")
 	for _, name := range []string{"xemelgo-signature", "XEMELGO-SIGNATURE", "Xemelgo-Signature"} {
