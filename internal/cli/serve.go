@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/internal/config"
@@ -28,9 +27,9 @@ POSTRIDER_OPERATOR_KEY sets the operator's key. Without it the first start makes
   POSTRIDER_DEV_TIME_SCALE=1000 postrider serve --dev --data ./trial`,
 		Args: arguments(cobra.NoArgs),
 	}
-	registerServeFlags(c.Flags())
+	registerServeFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		loaded, err := config.Load(config.Sources{Environ: t.Environ, Flags: given(c.Flags())})
+		loaded, err := config.Load(config.Sources{Environ: t.Environ, Flags: given(c)})
 		if err != nil {
 			return badUsage(err)
 		}
@@ -39,7 +38,8 @@ POSTRIDER_OPERATOR_KEY sets the operator's key. Without it the first start makes
 	return c
 }
 
-func registerServeFlags(flags *pflag.FlagSet) {
+func registerServeFlags(c *cobra.Command) {
+	flags := c.Flags()
 	flags.String("config", "", "`file` of settings, YAML; its keys are these flags with \"_\" for \"-\"")
 	flags.String("listen", "", "`host:port` to listen on; port 0 takes any (default 127.0.0.1:8080)")
 	flags.String("data", "", "`folder` of the store, made if it does not exist (default ./postrider-data)")
@@ -59,9 +59,13 @@ func registerServeFlags(flags *pflag.FlagSet) {
 }
 
 // given collects the flags that stand on the command line.
-func given(flags *pflag.FlagSet) map[string]string {
+func given(c *cobra.Command) map[string]string {
 	set := make(map[string]string)
-	flags.Visit(func(f *pflag.Flag) { set[f.Name] = f.Value.String() })
+	for _, name := range append(config.FlagNames(), "config") {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed {
+			set[name] = f.Value.String()
+		}
+	}
 	return set
 }
 
