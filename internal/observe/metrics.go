@@ -2,6 +2,7 @@ package observe
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,11 +20,15 @@ type Metrics struct {
 	accepted   prometheus.Counter
 	duplicates prometheus.Counter
 	batch      prometheus.Histogram
+	commit     prometheus.Histogram
 
 	attempts   map[postrider.OutcomeCode]prometheus.Counter // never written after NewMetrics
 	attempt    prometheus.Histogram
 	deliveries map[postrider.DeliveryState]prometheus.Counter // never written after NewMetrics
 	endToEnd   prometheus.Histogram
+	settled    prometheus.Histogram
+	settle     prometheus.Histogram
+	unsettled  atomic.Int64 // attempts that have ended and are not in the store yet
 }
 
 // latencyBuckets are in seconds, from a receiver on the same machine to the longest time limit of a
@@ -43,8 +48,14 @@ func NewMetrics() *Metrics {
 	m.accepted = m.counter("postrider_events_accepted_total", "Events accepted and stored.")
 	m.duplicates = m.counter("postrider_events_duplicate_total", "Events that were answered again because their id or idempotency key was known.")
 	m.batch = m.histogram("postrider_commit_batch_events", "Events written by one commit.", prometheus.ExponentialBuckets(1, 2, 11))
+	m.commit = m.histogram("postrider_commit_seconds", "Duration of commits of events, the disk's part included.", latencyBuckets)
 	m.attempt = m.histogram("postrider_attempt_seconds", "Duration of delivery attempts, from the start of the request to its outcome.", latencyBuckets)
 	m.endToEnd = m.histogram("postrider_delivery_seconds", "Time from accepting an event to the final state of a delivery.", endToEndBuckets)
+	m.settled = m.histogram("postrider_settle_batch_outcomes", "Outcomes of attempts written by one commit.", prometheus.ExponentialBuckets(1, 2, 11))
+	m.settle = m.histogram("postrider_settle_seconds", "Duration of commits of outcomes, the disk's part included.", latencyBuckets)
+	m.Gauge("postrider_outcomes_unsettled", "Attempts that have ended and whose outcome is not in the store yet.", func() float64 {
+		return float64(max(m.unsettled.Load(), 0))
+	})
 
 	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postrider_attempts_total", Help: "Delivery attempts by outcome code."}, []string{"outcome"})
 	m.registry.MustRegister(attempts)
@@ -81,8 +92,18 @@ func (m *Metrics) EventsAccepted(n int) { m.accepted.Add(float64(n)) }
 // EventsDuplicate counts n events that were known already.
 func (m *Metrics) EventsDuplicate(n int) { m.duplicates.Add(float64(n)) }
 
-// Committed notes that one commit wrote n events.
-func (m *Metrics) Committed(n int) { m.batch.Observe(float64(n)) }
+// Committed notes that one commit wrote n events, and how long it took.
+func (m *Metrics) Committed(n int, took time.Duration) {
+	m.batch.Observe(float64(n))
+	m.commit.Observe(took.Seconds())
+}
+
+// Settled notes that one commit wrote the outcomes of n attempts, and how long it took.
+func (m *Metrics) Settled(n int, took time.Duration) {
+	m.unsettled.Add(-int64(n))
+	m.settled.Observe(float64(n))
+	m.settle.Observe(took.Seconds())
+}
 
 // AttemptEnded counts an attempt by its outcome and notes how long it took.
 func (m *Metrics) AttemptEnded(code postrider.OutcomeCode, took time.Duration) {
@@ -90,6 +111,7 @@ func (m *Metrics) AttemptEnded(code postrider.OutcomeCode, took time.Duration) {
 		counter.Inc()
 	}
 	m.attempt.Observe(took.Seconds())
+	m.unsettled.Add(1)
 }
 
 // DeliverySettled counts a delivery that reached a final state and notes how long it took since its

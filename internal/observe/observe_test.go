@@ -18,12 +18,13 @@ func TestMetricsShowWhatWasCounted(t *testing.T) {
 	m := observe.NewMetrics()
 	m.EventsAccepted(3)
 	m.EventsDuplicate(1)
-	m.Committed(3)
+	m.Committed(3, 2*time.Millisecond)
 	m.AttemptEnded(postrider.OutcomeDelivered, 4*time.Millisecond)
 	m.AttemptEnded(postrider.OutcomeTimeout, 5*time.Second)
 	m.DeliverySettled(postrider.DeliverySucceeded, 20*time.Millisecond)
 	m.DeliverySettled(postrider.DeliveryPending, time.Hour)
-	m.Gauge("postrider_deliveries_unsettled", "Deliveries in memory.", func() float64 { return 7 })
+	m.Settled(1, 3*time.Millisecond)
+	m.Gauge("postrider_lanes", "Lanes in memory.", func() float64 { return 7 })
 
 	text := scrape(t, m)
 	for _, line := range []string{
@@ -38,7 +39,11 @@ func TestMetricsShowWhatWasCounted(t *testing.T) {
 		`postrider_deliveries_total{state="succeeded"} 1`,
 		`postrider_deliveries_total{state="failed"} 0`,
 		"postrider_delivery_seconds_count 1",
-		"postrider_deliveries_unsettled 7",
+		"postrider_lanes 7",
+		"postrider_outcomes_unsettled 1",
+		"postrider_settle_batch_outcomes_count 1",
+		`postrider_settle_seconds_bucket{le="0.0025"} 0`,
+		`postrider_commit_seconds_bucket{le="0.0025"} 1`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no line %q in the metrics", line)
@@ -84,7 +89,8 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	m := observe.NewMetrics()
 	if n := testing.AllocsPerRun(100, func() {
 		m.EventsAccepted(1)
-		m.Committed(10)
+		m.Committed(10, time.Millisecond)
+		m.Settled(1, time.Millisecond)
 		m.AttemptEnded(postrider.OutcomeDelivered, time.Millisecond)
 		m.DeliverySettled(postrider.DeliverySucceeded, time.Millisecond)
 	}); n != 0 {

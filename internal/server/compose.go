@@ -48,6 +48,7 @@ func (s *Server) compose(ctx context.Context) error {
 	engine := deliver.New(deliver.Options{
 		Queue: db, Poster: posts, Contracts: contracts, Logger: s.log, TimeScale: c.TimeScale(),
 		OnAttempt: func(r deliver.Report) { observeAttempt(metrics, r) },
+		OnSettle:  metrics.Settled,
 		Disabled:  func(ctx context.Context, id postrider.EndpointID) error { return refresh(ctx, db, webhooks, id) },
 	})
 	keys := auth.New(auth.Options{}, db)
@@ -115,7 +116,7 @@ func refresh(ctx context.Context, queue store.Queue, webhooks *control.Control, 
 func observeCommit(m *observe.Metrics, c ingest.Commit) {
 	m.EventsAccepted(c.Events)
 	m.EventsDuplicate(c.Duplicates)
-	m.Committed(c.Events)
+	m.Committed(c.Events, c.Took)
 }
 
 func observeAttempt(m *observe.Metrics, r deliver.Report) {
