@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -19,14 +16,6 @@ type report struct {
 	Machine   machine          `json:"machine"`
 	Rounds    int              `json:"rounds"`
 	Scenarios []scenarioReport `json:"scenarios"`
-}
-
-// machine is what the figures were seen on.
-type machine struct {
-	System    string `json:"system"`
-	Processor string `json:"processor"`
-	CPUs      int    `json:"cpus"`
-	Go        string `json:"go"`
 }
 
 type scenarioReport struct {
@@ -53,19 +42,7 @@ type result struct {
 }
 
 func newReport(o Options) *report {
-	m := machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Processor: processorName()}
-	return &report{Started: time.Now().UTC().Truncate(time.Second), Machine: m, Rounds: o.Rounds}
-}
-
-// processorName is what Linux calls the processor; "" when it does not say.
-func processorName() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	_, rest, _ := strings.Cut(string(text), "model name")
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.Trim(line, " \t:")
+	return &report{Started: time.Now().UTC().Truncate(time.Second), Machine: newMachine(o.Temp), Rounds: o.Rounds}
 }
 
 // add works out a scenario's medians and ratios.
@@ -194,8 +171,12 @@ func (r *report) writeJSON(w io.Writer) error {
 
 // writeTable prints the report for people.
 func (r *report) writeTable(w io.Writer) error {
-	fmt.Fprintf(w, "%s, %d CPUs, %s, %s; medians of %d rounds, sides in turns, %s\n", r.Machine.Processor, r.Machine.CPUs,
-		r.Machine.System, r.Machine.Go, r.Rounds, r.Started.Format("2006-01-02 15:04 UTC"))
+	m := &r.Machine
+	fmt.Fprintf(w, "%s, %d CPUs, %s, %s, %s; the disk keeps a small write in %.2f ms; medians of %d rounds, sides in turns\n",
+		m.Processor, m.CPUs, m.System, m.Go, r.Started.Format("2006-01-02 15:04 UTC"), milliseconds(m.Sync), r.Rounds)
+	if m.isBusy() {
+		fmt.Fprintf(w, "Other programs kept the machine busy (load %.1f): do not keep these figures.\n", m.Busy)
+	}
 	for i := range r.Scenarios {
 		if err := r.Scenarios[i].writeTable(w); err != nil {
 			return err
