@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -191,6 +193,31 @@ func TestRenderReusesTheRequest(t *testing.T) {
 				t.Errorf("%s: a used request differs from a fresh one", c.Name())
 			}
 		}
+	}
+}
+
+func TestOneRendererServesManyGoroutines(t *testing.T) {
+	for _, c := range contract.Builtin() {
+		r, err := c.NewRenderer(anEndpoint(whsec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for worker := range 4 {
+			event := anEvent()
+			event.Data = []byte(fmt.Sprintf(`{"worker":%d}`, worker))
+			want := render(t, c, event, occurred, whsec)
+			group.Go(func() {
+				var request contract.Request
+				for range 100 {
+					if err := r.Render(&request, event, occurred); err != nil || !cmp.Equal(want.Header, request.Header) || !bytes.Equal(want.Body, request.Body) {
+						t.Errorf("%s: another request than alone (%v)", c.Name(), err)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
 	}
 }
 
