@@ -226,25 +226,26 @@ func TestHostileHTTP2AnswersBecomeClosedCodes(t *testing.T) {
 		handle http.HandlerFunc
 		code   postrider.OutcomeCode
 		status int
+		kept   bool // the connection is good for the next request
 	}{
 		{"a head over the limit", func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 40 {
 				w.Header().Set("X-"+strconv.Itoa(i), strings.Repeat("a", 1<<10))
 			}
-		}, postrider.OutcomeTooLarge, 0},
+		}, postrider.OutcomeTooLarge, 0, true},
 		{"a head many times over the limit", func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 400 {
 				w.Header().Set("X-"+strconv.Itoa(i), strings.Repeat("a", 1<<10))
 			}
-		}, postrider.OutcomeProtocol, 0},
-		{"a header over the limit", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("a", 64<<10)) }, postrider.OutcomeProtocol, 0},
-		{"a stream reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, postrider.OutcomeProtocol, 0},
+		}, postrider.OutcomeProtocol, 0, false},
+		{"a header over the limit", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("a", 64<<10)) }, postrider.OutcomeProtocol, 0, false},
+		{"a stream reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, postrider.OutcomeProtocol, 0, true},
 		{"silence", func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-r.Context().Done():
 			case <-hold:
 			}
-		}, postrider.OutcomeTimeout, 0},
+		}, postrider.OutcomeTimeout, 0, true},
 		{"a body without end", func(w http.ResponseWriter, _ *http.Request) {
 			block := make([]byte, 32<<10)
 			for {
@@ -252,12 +253,16 @@ func TestHostileHTTP2AnswersBecomeClosedCodes(t *testing.T) {
 					return
 				}
 			}
-		}, "", 200},
+		}, "", 200, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := newClient(t, func(o *egress.Options) { o.ExtraCAFile = ca.file })
-			var requests atomic.Int32
-			server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{ca.sign(t, nil)}}, true, func(w http.ResponseWriter, r *http.Request) {
+			var requests, connections atomic.Int32
+			config := &tls.Config{Certificates: []tls.Certificate{ca.sign(t, nil)}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				connections.Add(1)
+				return nil, nil
+			}}
+			server := serveTLS(t, config, true, func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
 				test.handle(w, r)
 			})
@@ -270,6 +275,9 @@ func TestHostileHTTP2AnswersBecomeClosedCodes(t *testing.T) {
 				if requests.Load() != i+1 || time.Since(began) > 3*time.Second {
 					t.Errorf("%d requests for %d in %s", requests.Load(), i+1, time.Since(began))
 				}
+			}
+			if n := connections.Load(); (n == 1) != test.kept {
+				t.Errorf("%d connections", n)
 			}
 		})
 	}

@@ -57,13 +57,14 @@ func TestSeedsReceiversTakeWhatIsSentAndRefuseWhatWasChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	t.Cleanup(client.Close) // after the last of the receivers, which run beside each other
 	contracts, err := contract.NewSet(contract.Builtin()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range seeds() {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			c, found := contracts.Find(s.contract)
 			if !found {
 				t.Fatalf("there is no contract %q", s.contract)
