@@ -287,7 +287,6 @@ func libraries() []library {
 		{"github.com/goccy/go-yaml", []string{"contract", "internal/config"}, "contracts and settings are YAML; nothing else is"},
 		{"github.com/caarlos0/env/v11", []string{"internal/config"}, "environment variables are read in one place"},
 		{"github.com/spf13/cobra", []string{"internal/cli", "internal/bench"}, "commands; the yardstick brings its own, with the programs that it starts as processes"},
-		{"github.com/spf13/pflag", []string{"internal/cli"}, "the flags of cobra's commands"},
 		{"golang.org/x/term", []string{"internal/cli"}, "whether a person is looking"},
 		{"golang.org/x/time", []string{"internal/deliver"}, "rate limits of lanes"},
 	}
