@@ -39,6 +39,7 @@ func (e streamError) Error() string { return "stream error " + strconv.Itoa(int(
 // exchange had got to and by the types of errors; net/http leaves one case to be told by its text.
 // The caller holds e.mu.
 func (e *exchange) explain(parent context.Context, err error, host string, timeout time.Duration) (postrider.OutcomeCode, string) {
+	host = printable(host)
 	if errors.Is(context.Cause(e.ctx), errTimeLimit) || isTimeout(err) && !time.Now().Before(e.deadline) {
 		return postrider.OutcomeTimeout, e.explainTimeout(host, timeout)
 	}

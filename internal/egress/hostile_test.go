@@ -692,3 +692,38 @@ func TestGivingUpClosesTheConnectionThatWasBeingMade(t *testing.T) {
 		}
 	}
 }
+
+func TestKeptConnectionsAreBoundedAndClosed(t *testing.T) {
+	const kept, asked = 2, 8
+	client := newClient(t, func(o *egress.Options) { o.MaxIdleConnsPerHost = kept })
+	var arrived atomic.Int32
+	together := make(chan struct{})
+	closed := make(chan struct{}, asked)
+	server := serveRaw(t, func(_ int, conn net.Conn, r *bufio.Reader) {
+		for take(r) {
+			if arrived.Add(1) == asked {
+				close(together)
+			}
+			<-together
+			_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		}
+		closed <- struct{}{}
+	})
+	var sending sync.WaitGroup
+	for range asked {
+		sending.Go(func() { post(t, client, server.url, nil) })
+	}
+	sending.Wait()
+	for range asked - kept {
+		<-closed
+	}
+	select {
+	case <-closed:
+		t.Error("fewer connections were kept than may be")
+	default:
+	}
+	client.Close()
+	for range kept {
+		<-closed
+	}
+}
