@@ -41,7 +41,7 @@ type BatchResult struct {
 	Data []BatchElement `json:"data" nullable:"false" doc:"One answer for each event, in order."`
 }
 
-// Event is what was published, once.
+// Event is what was published, once, with what became of it.
 type Event struct {
 	ID           string          `json:"id" doc:"The id that you and receivers see." example:"evt_01h455vb4pex5vsknk084sn02q"`
 	Type         string          `json:"type" doc:"What happened." example:"resource.updated"`
@@ -49,10 +49,21 @@ type Event struct {
 	Environment  string          `json:"environment" enum:"production,sandbox" example:"production"`
 	OccurredAt   time.Time       `json:"occurred_at" doc:"When it happened, by the publisher's word."`
 	AcceptedAt   time.Time       `json:"accepted_at" doc:"When it was accepted."`
-	Data         json.RawMessage `json:"data,omitempty" doc:"As published. Not in lists."`
-	PreviousData json.RawMessage `json:"previous_data,omitempty" doc:"As published. Not in lists."`
-	Deliveries   []Delivery      `json:"deliveries,omitempty" doc:"What is owed for it, one for each webhook. Not in lists."`
-	Reasons      []Reason        `json:"reasons,omitempty" doc:"Why webhooks that could have had it did not get it."`
+	Data         json.RawMessage `json:"data" doc:"As published, but for whitespace."`
+	PreviousData json.RawMessage `json:"previous_data" doc:"As published, but for whitespace; null when none were."`
+	Deliveries   []Delivery      `json:"deliveries" nullable:"false" doc:"What is owed for it, one for each webhook."`
+	Reasons      []Reason        `json:"reasons" nullable:"false" doc:"Why webhooks that could have had it did not get it."`
+}
+
+// EventSummary is an event in a list: without its data and deliveries.
+type EventSummary struct {
+	ID          string    `json:"id" doc:"The id that you and receivers see." example:"evt_01h455vb4pex5vsknk084sn02q"`
+	Type        string    `json:"type" doc:"What happened." example:"resource.updated"`
+	Tenant      string    `json:"tenant" doc:"Id of the tenant." example:"ten_01h455vb4pex5vsknk084sn02q"`
+	Environment string    `json:"environment" enum:"production,sandbox" example:"production"`
+	OccurredAt  time.Time `json:"occurred_at" doc:"When it happened, by the publisher's word."`
+	AcceptedAt  time.Time `json:"accepted_at" doc:"When it was accepted."`
+	Reasons     []Reason  `json:"reasons" nullable:"false" doc:"Why webhooks that could have had it did not get it."`
 }
 
 // Reason says why a webhook, or with no WebhookID why none, got an event.

@@ -115,18 +115,22 @@ func (c *Client) marshal(event api.EventCreate) ([]byte, error) {
 // Event gives an event by its id, with data and deliveries. environment chooses between two events
 // that were given the same id; "" looks in production first.
 func (c *Client) Event(ctx context.Context, id, environment string) (*api.Event, error) {
-	return get[api.Event](ctx, c, "/v1/events/"+segment(id), c.values(Page{}, "environment", environment))
+	event, err := get[api.Event](ctx, c, "/v1/events/"+segment(id), c.values(Page{}, "environment", environment))
+	if err == nil && string(event.PreviousData) == "null" {
+		event.PreviousData = nil
+	}
+	return event, err
 }
 
 // Events gives a page of events, the newest first, without data.
-func (c *Client) Events(ctx context.Context, filter EventFilter) (*api.List[api.Event], error) {
-	return get[api.List[api.Event]](ctx, c, "/v1/events", c.values(filter.Page,
+func (c *Client) Events(ctx context.Context, filter EventFilter) (*api.List[api.EventSummary], error) {
+	return get[api.List[api.EventSummary]](ctx, c, "/v1/events", c.values(filter.Page,
 		"environment", filter.Environment, "type", filter.Type, "from", stamp(filter.From), "to", stamp(filter.To)))
 }
 
 // AllEvents walks over all pages.
-func (c *Client) AllEvents(ctx context.Context, filter EventFilter) iter.Seq2[api.Event, error] {
-	return all(ctx, filter.Page, func(ctx context.Context, page Page) (*api.List[api.Event], error) {
+func (c *Client) AllEvents(ctx context.Context, filter EventFilter) iter.Seq2[api.EventSummary, error] {
+	return all(ctx, filter.Page, func(ctx context.Context, page Page) (*api.List[api.EventSummary], error) {
 		filter.Page = page
 		return c.Events(ctx, filter)
 	})

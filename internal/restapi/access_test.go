@@ -287,6 +287,8 @@ func TestWhatNoRouteTakesIsToldInOurShape(t *testing.T) {
 		"GET /v1":                            {404, ""},
 		"GET /v1/nothing":                    {404, ""},
 		"GET /v1/webhooks/":                  {404, ""},
+		"POST //v1/events":                   {404, ""},
+		"GET /v1/../v1/webhooks":             {404, ""},
 		"GET /v1/webhooks/wh_1/nothing":      {404, ""},
 		"PUT /v1/webhooks":                   {405, "GET, POST"},
 		"DELETE /v1/webhooks":                {405, "GET, POST"},

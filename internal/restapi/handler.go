@@ -106,7 +106,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	tracked := &trackedWriter{ResponseWriter: w}
 	defer h.rescue(tracked, r, c, tracked)
-	h.mux.ServeHTTP(tracked, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/.") {
+		h.refuse(tracked, r, c, noRoute(r)) // the mux would redirect to the path that it takes for the right one
+		return
+	}
+	h.mux.ServeHTTP(tracked, r)
 }
 
 // call is what the handlers of a request know about it beside the request.
@@ -190,7 +195,11 @@ func (h *Handler) nowhere(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, c, postrider.Errorf(codeMethodNotAllowed, "%s takes %s, not %s", bounded(r.URL.Path), methods, bounded(r.Method)))
 		return
 	}
-	h.refuse(w, r, c, postrider.Errorf(postrider.CodeNotFound, "there is no route %s; GET /openapi.json describes all", bounded(r.URL.Path)))
+	h.refuse(w, r, c, noRoute(r))
+}
+
+func noRoute(r *http.Request) error {
+	return postrider.Errorf(postrider.CodeNotFound, "there is no route %s; GET /openapi.json describes all", bounded(r.URL.Path))
 }
 
 // rescue turns a panic into one line of the log and an answer, when nothing was answered yet.

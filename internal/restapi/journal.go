@@ -24,7 +24,7 @@ func (h *Handler) listEvents(ctx context.Context, c *call, in *struct {
 	TimeQuery
 	PageQuery
 	Type string `query:"type" maxLength:"128" doc:"Of this type only."`
-}) (*answer[api.List[api.Event]], error) {
+}) (*answer[api.List[api.EventSummary]], error) {
 	before, err := cursor(in.Cursor, parseSequence)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (h *Handler) listEvents(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(events, more, wireEvent, func(e *postrider.Event) string { return strconv.FormatInt(e.Sequence, 10) }), nil
+	return listOf(events, more, wireSummary, func(e *postrider.Event) string { return strconv.FormatInt(e.Sequence, 10) }), nil
 }
 
 func (h *Handler) getEvent(ctx context.Context, c *call, in *struct {
@@ -47,9 +47,7 @@ func (h *Handler) getEvent(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &answer[api.Event]{Body: wireEvent(story.Event)}
-	out.Body.Deliveries = wireDeliveries(story.Deliveries)
-	return out, nil
+	return &answer[api.Event]{Body: wireEvent(story)}, nil
 }
 
 func (h *Handler) listDeliveries(ctx context.Context, c *call, in *struct {

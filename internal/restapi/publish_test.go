@@ -59,6 +59,9 @@ func TestAnEventWithoutDeliveriesHasAReason(t *testing.T) {
 	if err != nil || accepted.Deliveries != 0 || !strings.HasPrefix(accepted.ID, "evt_") {
 		t.Fatal(accepted, err)
 	}
+	if r := g.call(g.viewer, "GET", "/v1/events/"+accepted.ID, ""); !strings.Contains(r.body, `"data":null,"previous_data":null,"deliveries":[],"reasons":[{"code":"no_subscriber"}]`) {
+		t.Errorf("the event is %s", r.body)
+	}
 	event, err := g.as(g.viewer).Event(context.Background(), accepted.ID, "")
 	if err != nil || len(event.Deliveries) != 0 || string(event.Data) != "null" {
 		t.Fatal(event, err)
@@ -356,9 +359,6 @@ func TestDeliveriesAndEventsAreFoundByFilter(t *testing.T) {
 		for event, err := range c.AllEvents(ctx, filter) {
 			if err != nil {
 				t.Fatal(err)
-			}
-			if event.Data != nil {
-				t.Error("a list of events holds their data")
 			}
 			ids = append(ids, event.ID)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/api"
 	"github.com/postrider/postrider/contract"
+	"github.com/postrider/postrider/internal/control"
 )
 
 // wireWebhook writes an endpoint without its secrets.
@@ -28,16 +29,25 @@ func wireWebhook(e *postrider.Endpoint) api.Webhook {
 	return w
 }
 
-func wireEvent(e *postrider.Event) api.Event {
+func wireEvent(story *control.EventStory) api.Event {
+	e := story.Event
 	return api.Event{
 		ID: e.PublicID(), Type: string(e.Topic), Tenant: e.Tenant.String(), Environment: string(e.Environment),
 		OccurredAt: e.OccurredAt, AcceptedAt: e.AcceptedAt,
-		Data: json.RawMessage(e.Data), PreviousData: json.RawMessage(e.Previous), Reasons: wireReasons(e.Reasons),
+		Data: json.RawMessage(e.Data), PreviousData: json.RawMessage(e.Previous),
+		Deliveries: wireDeliveries(story.Deliveries), Reasons: wireReasons(e.Reasons),
+	}
+}
+
+func wireSummary(e *postrider.Event) api.EventSummary {
+	return api.EventSummary{
+		ID: e.PublicID(), Type: string(e.Topic), Tenant: e.Tenant.String(), Environment: string(e.Environment),
+		OccurredAt: e.OccurredAt, AcceptedAt: e.AcceptedAt, Reasons: wireReasons(e.Reasons),
 	}
 }
 
 func wireReasons(reasons []postrider.Reason) []api.Reason {
-	var out []api.Reason
+	out := make([]api.Reason, 0, len(reasons))
 	for _, reason := range reasons {
 		r := api.Reason{Code: string(reason.Code)}
 		if !reason.Endpoint.IsZero() {
