@@ -65,9 +65,10 @@ type TestRequest struct {
 
 // TestResult says what became of a test event. Nothing of it is kept, and it is not tried again.
 type TestResult struct {
-	WebhookID string  `json:"webhook_id" doc:"Which webhook." example:"wh_01h455vb4pex5vsknk084sn02q"`
-	EventID   string  `json:"event_id" doc:"Id of the test event, as the endpoint saw it." example:"evt_01h455vb4pex5vsknk084sn02q"`
-	EventType string  `json:"event_type" doc:"Type of the test event." example:"resource.created"`
-	Delivered bool    `json:"delivered" doc:"Whether the endpoint took it."`
-	Attempt   Attempt `json:"attempt" doc:"The request and what came back."`
+	WebhookID string `json:"webhook_id" doc:"Which webhook." example:"wh_01h455vb4pex5vsknk084sn02q"`
+	EventID   string `json:"event_id" doc:"Id of the test event, as the endpoint saw it." example:"evt_01h455vb4pex5vsknk084sn02q"`
+	EventType string `json:"event_type" doc:"Type of the test event." example:"resource.created"`
+	Delivered bool   `json:"delivered" doc:"Whether the endpoint took it."`
+	Status    int    `json:"status" doc:"The HTTP status that came back; 0 when none did." example:"200"`
+	Attempt          // the request and what came back
 }

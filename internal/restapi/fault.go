@@ -1,6 +1,7 @@
 package restapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -112,12 +113,15 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, c *call, err er
 	_, _ = w.Write(append(marshal(f.body), '\n'))
 }
 
+// marshal writes an error's body, < and > as they are.
 func marshal(body api.ErrorBody) []byte {
-	text, err := json.Marshal(body)
-	if err != nil { // a map of strings and strings: it cannot fail
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil { // strings and a map of strings: it cannot fail
 		return []byte(`{"error":{"code":"internal","message":"the error could not be written"}}`)
 	}
-	return text
+	return bytes.TrimRight(text.Bytes(), "\n")
 }
 
 // rewrite is huma's transformer: it puts huma's own errors, and ours, into api.ErrorBody.

@@ -117,7 +117,8 @@ func (h *Handler) testWebhook(ctx context.Context, c *call, in *struct {
 	}
 	return &answer[api.TestResult]{Body: api.TestResult{
 		WebhookID: id.String(), EventID: trial.Event.PublicID(), EventType: string(trial.Event.Topic),
-		Delivered: trial.Attempt.Outcome.Kind == postrider.OutcomeSuccess, Attempt: wireAttempt(&trial.Attempt),
+		Delivered: trial.Attempt.Outcome.Kind == postrider.OutcomeSuccess,
+		Status:    trial.Attempt.Response.Status, Attempt: wireAttempt(&trial.Attempt),
 	}}, nil
 }
 

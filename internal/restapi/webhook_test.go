@@ -51,6 +51,9 @@ func TestSeed004ToTheLetter(t *testing.T) {
 	if err := json.Unmarshal([]byte(tested.body), &result); err != nil || tested.status != 200 {
 		t.Fatalf("testing gave %d %s (%v)", tested.status, tested.body, err)
 	}
+	if !strings.Contains(tested.body, `"delivered":true,"status":200,`) || !strings.Contains(tested.body, `"outcome":"success"`) {
+		t.Errorf("testing gave %s", tested.body)
+	}
 	if !result.Delivered || result.Attempt.Response.Status != 200 || result.Attempt.Response.Body != `{"status":"received"}` || result.Attempt.DurationMS != 12.345 {
 		t.Errorf("the result is %+v", result)
 	}
