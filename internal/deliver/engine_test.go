@@ -319,13 +319,13 @@ func TestAnOutcomeIsSettledHoweverOftenTheStoreFails(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		e := w.endpoint("generic", status(200))
 		fails := 0
-		w.store.Fail = func(call string) error {
+		w.store.FailWith(func(call string) error {
 			if (call == "Settle" || call == "Settle done") && fails < 20 {
 				fails++
 				return errors.New("the disk is slow today")
 			}
 			return nil
-		}
+		})
 		w.start()
 		for n := range 50 {
 			w.publish(n)
@@ -375,12 +375,12 @@ func TestTheStoreIsLeftAloneWhileNothingIsDue(t *testing.T) {
 		w.publish(1)
 		w.after(time.Minute)
 		calls := 0
-		w.store.Fail = func(string) error { calls++; return nil }
+		w.store.FailWith(func(string) error { calls++; return nil })
 		w.after(58 * time.Minute)
 		if calls != 0 {
 			t.Errorf("%d calls of the store in an hour without work", calls)
 		}
-		w.store.Fail = nil
+		w.store.FailWith(nil)
 	})
 }
 

@@ -14,12 +14,18 @@ import (
 
 // sender makes attempts until there is no more work. The scheduler starts senders as it needs them.
 func (e *Engine) sender() {
-	var request contract.Request // its header slice is used again for every request
+	var request contract.Request // its slices are used again for every request: a Poster does not keep them
 	for j := range e.work {
+		if cap(request.Body) > keptBuffer {
+			request.Body = nil // one large event must not fatten a sender for ever
+		}
 		e.attempt(j, &request)
 		e.inbox.finish(j)
 	}
 }
+
+// keptBuffer is the largest body whose room a sender keeps, in bytes.
+const keptBuffer = 32 << 10
 
 // attempt makes one request and works out what follows from it.
 func (e *Engine) attempt(j *job, request *contract.Request) {
@@ -49,7 +55,6 @@ func (e *Engine) post(ctx context.Context, t *target, event *postrider.Event, re
 		Request:   postrider.RequestHead{URL: t.endpoint.URL},
 	}
 	if t.fault == "" {
-		request.Body = nil // the transport may still read the body of the request before this one
 		if err := t.renderer.Render(request, event, started); err != nil {
 			t = &target{endpoint: t.endpoint, contract: t.contract, fault: "the request cannot be made: " + err.Error()}
 		}

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,13 +44,17 @@ type simulation struct {
 	endpoints []*postrider.Endpoint
 	accepted  []postrider.EventID
 	deleted   map[postrider.EndpointID]bool
-	faulty    bool // the store fails now and then
-	healed    bool
-	faults    int // crashes and failed settles: each excuses repeats
+	faulty    atomic.Bool // the store fails now and then
+	healed    atomic.Bool
+
+	mu     sync.Mutex // the store asks for faults from any goroutine
+	faults int        // crashes and failed calls: each excuses repeats
+	dice   *rand.Rand // decides them, apart from random
 }
 
 func simulate(t *testing.T, w *world, random *rand.Rand) {
-	s := &simulation{world: w, t: t, random: random, deleted: make(map[postrider.EndpointID]bool)}
+	s := &simulation{world: w, t: t, random: random, deleted: make(map[postrider.EndpointID]bool),
+		dice: rand.New(rand.NewPCG(random.Uint64(), 0))}
 	w.options.LaneDepth = 4 + random.IntN(60)
 	w.options.MaxSenders = 8 + random.IntN(100)
 	w.options.MaxMemory = int64(20_000 + random.IntN(1_000_000))
@@ -57,7 +63,7 @@ func simulate(t *testing.T, w *world, random *rand.Rand) {
 	for range 1 + random.IntN(6) {
 		s.endpoints = append(s.endpoints, w.endpoint(names[random.IntN(len(names))], s.moody(random.Uint64())))
 	}
-	w.store.Fail = s.storeFault
+	w.store.FailWith(s.storeFault)
 	w.start()
 	for range 40 + random.IntN(80) {
 		s.step()
@@ -81,7 +87,7 @@ func (s *simulation) moody(seed uint64) answer {
 		},
 	}
 	return func(ctx context.Context, nth int) egress.Result {
-		if s.healed {
+		if s.healed.Load() {
 			return answered(200)
 		}
 		hour := uint64(time.Now().Unix() / 3600)
@@ -94,11 +100,19 @@ func (s *simulation) moody(seed uint64) answer {
 }
 
 func (s *simulation) storeFault(call string) error {
-	if !s.faulty || s.random.IntN(4) != 0 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.faulty.Load() || s.dice.IntN(4) != 0 {
 		return nil
 	}
 	s.faults++
 	return errors.New("a fault of the store during " + call)
+}
+
+func (s *simulation) countFault() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults++
 }
 
 // step is one thing that happens.
@@ -109,7 +123,7 @@ func (s *simulation) step() {
 			receipt, err := s.ingester.Publish(context.Background(), s.publication(n))
 			if err == nil {
 				s.accepted = append(s.accepted, receipt.EventID)
-			} else if !s.faulty {
+			} else if !s.faulty.Load() {
 				s.t.Fatal(err)
 			}
 		}
@@ -118,7 +132,7 @@ func (s *simulation) step() {
 	case roll < 80:
 		s.after(time.Duration(s.random.Int64N(int64(5 * time.Hour))))
 	case roll < 85:
-		s.faulty = !s.faulty
+		s.faulty.Store(!s.faulty.Load())
 	case roll < 90:
 		s.restart()
 	case roll < 94:
@@ -132,7 +146,7 @@ func (s *simulation) step() {
 			s.remove(e)
 		}
 	case roll < 98:
-		s.faults++
+		s.countFault()
 		s.crash()
 		s.startWithoutFaults()
 	default:
@@ -149,21 +163,21 @@ func (s *simulation) change(e *postrider.Endpoint, state postrider.EndpointState
 
 func (s *simulation) restart() {
 	if err := s.stop(time.Duration(s.random.Int64N(int64(40 * time.Second)))); err != nil {
-		s.faults++
+		s.countFault()
 	}
 	s.startWithoutFaults()
 }
 
 func (s *simulation) startWithoutFaults() {
-	faulty := s.faulty
-	s.faulty = false
+	faulty := s.faulty.Swap(false)
 	s.start()
-	s.faulty = faulty
+	s.faulty.Store(faulty)
 }
 
 // heal ends all trouble and lets every schedule run out.
 func (s *simulation) heal() {
-	s.faulty, s.healed = false, true
+	s.faulty.Store(false)
+	s.healed.Store(true)
 	for _, e := range s.endpoints {
 		s.change(e, postrider.EndpointEnabled)
 	}

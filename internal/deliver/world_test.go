@@ -91,14 +91,13 @@ func (w *world) stop(grace time.Duration) error {
 
 // crash ends them as kill -9 would: no call reaches the store any more.
 func (w *world) crash() {
-	before := w.store.Fail
-	w.store.Fail = func(string) error { return errors.New("the process is dead") }
+	before := w.store.FailWith(func(string) error { return errors.New("the process is dead") })
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	w.ingester.Close()
 	_ = w.engine.Stop(ctx) // it cannot settle: that is the point
 	w.engine = nil
-	w.store.Fail = before
+	w.store.FailWith(before)
 }
 
 // endpoint registers a receiver that answers as given.

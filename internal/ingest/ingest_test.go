@@ -211,12 +211,12 @@ func TestWaitingPublicationsShareACommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		d := newDesk(t)
-		d.store.Fail = func(call string) error {
+		d.store.FailWith(func(call string) error {
 			if call == "Accept" {
 				<-release
 			}
 			return nil
-		}
+		})
 		var callers sync.WaitGroup
 		publish := func() {
 			if _, err := d.Publish(context.Background(), d.publication()); err != nil {
@@ -242,12 +242,12 @@ func TestAStoreThatCannotKeepUpIsSaidBeforeMemoryGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		d := newDesk(t, func(o *ingest.Options) { o.MaxWaitingBytes, o.MaxWaiting = 1000, 50 })
-		d.store.Fail = func(call string) error {
+		d.store.FailWith(func(call string) error {
 			if call == "Accept" {
 				<-release
 			}
 			return nil
-		}
+		})
 		var callers sync.WaitGroup
 		var mu sync.Mutex
 		refused := 0
@@ -277,7 +277,7 @@ func TestACommitThatFailsIsToldToEveryCallerAndOffersNothing(t *testing.T) {
 	d := newDesk(t)
 	d.subscribe(t, func(*postrider.Endpoint) {})
 	full := postrider.Errorf(postrider.CodeStorageFull, "the disk is full")
-	d.store.Fail = func(string) error { return full }
+	d.store.FailWith(func(string) error { return full })
 	_, err := d.Publish(t.Context(), d.publication())
 	if postrider.ErrorCode(err) != postrider.CodeStorageFull {
 		t.Errorf("error %v, want the store's", err)

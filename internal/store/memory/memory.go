@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postrider/postrider"
@@ -14,10 +15,7 @@ import (
 
 // Store keeps everything in maps. It is safe for concurrent use.
 type Store struct {
-	// Fail, when set, is asked at the start of every call that engine and ingest make ("Accept",
-	// "Settle", "Due", "Lanes", "CancelPending", "LaneEndpoint") and at its end ("Accept done", …),
-	// when the call has taken effect. An error that it gives is the call's error.
-	Fail func(call string) error
+	faults atomic.Pointer[func(call string) error]
 
 	mu         sync.Mutex
 	closed     bool
@@ -96,10 +94,25 @@ func (s *Store) lock(ctx context.Context, call string) (unlock func(), err error
 }
 
 func (s *Store) fail(call string) error {
-	if s.Fail == nil || call == "" {
-		return nil
+	if fail := s.faults.Load(); fail != nil && call != "" {
+		return (*fail)(call)
 	}
-	return s.Fail(call)
+	return nil
+}
+
+// FailWith lets fail decide, from now on, which calls fail. It is asked at the start of every call that
+// engine and ingest make ("Accept", "Settle", "Due", "Lanes", "CancelPending", "LaneEndpoint") and
+// at the end of those that write ("Accept done", …), when the call has taken effect. It may be
+// called from several goroutines at once; nil ends it. It gives what decided before.
+func (s *Store) FailWith(fail func(call string) error) (before func(call string) error) {
+	set := &fail
+	if fail == nil {
+		set = nil
+	}
+	if old := s.faults.Swap(set); old != nil {
+		return *old
+	}
+	return nil
 }
 
 // Accept fulfils store.Inbox.
