@@ -26,8 +26,10 @@ allow_private: [10.0.0.0/8, "fd00::/8"]
 shutdown_grace: 5s
 `)
 	got, err := config.Load(config.Sources{
-		Environ: []string{"POSTRIDER_CONFIG=" + file, "POSTRIDER_DATA=from-environment", "POSTRIDER_LOG_LEVEL=debug",
-			"POSTRIDER_SHUTDOWN_GRACE=6s", "POSTRIDER_PROXY_URL=", "HOME=/nowhere", "POSTRIDER_DEV=true"},
+		Environ: []string{
+			"POSTRIDER_CONFIG=" + file, "POSTRIDER_DATA=from-environment", "POSTRIDER_LOG_LEVEL=debug",
+			"POSTRIDER_SHUTDOWN_GRACE=6s", "POSTRIDER_PROXY_URL=", "HOME=/nowhere", "POSTRIDER_DEV=true",
+		},
 		Flags: map[string]string{"shutdown-grace": "7s", "dev-time-scale": "1000"},
 	})
 	if err != nil {
@@ -115,8 +117,11 @@ func TestOneFaultIsOneLine(t *testing.T) {
 		{"network", flags("allow-private", "10.0.0.0/8,10.1"), "--allow-private: not a network; use an address with its length, such as 10.0.0.0/8"},
 		{"missing CA file", flags("extra-ca-file", "/nonexistent/ca.pem"), "--extra-ca-file: cannot be read: stat /nonexistent/ca.pem: no such file or directory"},
 		{"missing file", flags("config", "/nonexistent/c.yaml"), "/nonexistent/c.yaml: cannot be read: no such file or directory"},
-		{"key with a space", config.Sources{Environ: []string{"POSTRIDER_OPERATOR_KEY=a key with blanks in it"}},
-			"POSTRIDER_OPERATOR_KEY: a key goes into an HTTP header; use printable ASCII without spaces"},
+		{
+			"key with a space",
+			config.Sources{Environ: []string{"POSTRIDER_OPERATOR_KEY=a key with blanks in it"}},
+			"POSTRIDER_OPERATOR_KEY: a key goes into an HTTP header; use printable ASCII without spaces",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := config.Load(c.sources)
@@ -151,9 +156,11 @@ func TestEveryFlagHasItsVariable(t *testing.T) {
 		if name == "operator-key" {
 			t.Error("the operator's key must not be a flag")
 		}
-		value := map[string]string{"listen": "0.0.0.0:99", "data": "elsewhere", "dev": "true", "dev-time-scale": "2", "bootstrap-file": "b.yaml",
+		value := map[string]string{
+			"listen": "0.0.0.0:99", "data": "elsewhere", "dev": "true", "dev-time-scale": "2", "bootstrap-file": "b.yaml",
 			"publish-limit": "2KiB", "allow-private": "10.0.0.0/8", "proxy-url": "http://p:1", "extra-ca-file": os.DevNull, "log-level": "warn",
-			"log-format": "json", "shutdown-grace": "1s", "pprof": "127.0.0.1:1", "contracts": "c"}[name]
+			"log-format": "json", "shutdown-grace": "1s", "pprof": "127.0.0.1:1", "contracts": "c",
+		}[name]
 		if value == "" {
 			t.Errorf("flag %s is unknown to this test", name)
 		}

@@ -53,8 +53,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	s := &stage{options: o, key: "demo-" + rand.Text(), arrivals: make(chan arrival), gone: make(chan struct{}),
-		published: make(map[string]time.Time), owed: make(map[string]bool)}
+	s := &stage{
+		options: o, key: "demo-" + rand.Text(), arrivals: make(chan arrival), gone: make(chan struct{}),
+		published: make(map[string]time.Time), owed: make(map[string]bool),
+	}
 	folder, err := os.MkdirTemp("", "postrider-demo-")
 	if err != nil {
 		return fmt.Errorf("the demo has no place for its store: %w", err)

@@ -25,18 +25,30 @@ type subscription struct {
 
 func subscriptions() []subscription {
 	return []subscription{
-		{name: "generic", contract: "generic", environment: postrider.Production, topics: []postrider.Topic{"order.*", "user.updated"},
-			checks: "X-Webhook-Signature, and the three Standard Webhooks headers"},
-		{name: "standard", contract: "standard", environment: postrider.Production, topics: []postrider.Topic{"order.created"},
-			checks: "webhook-id, webhook-timestamp, webhook-signature"},
-		{name: "xemelgo", contract: "xemelgo", environment: postrider.Production, topics: []postrider.Topic{"inventory.cycle_count"},
-			secret: "a-secret-of-more-than-24-characters", checks: "xemelgo-signature over the re-serialized body"},
-		{name: "ewarehousing", contract: "ewarehousing", environment: postrider.Production, topics: []postrider.Topic{"order.created"},
-			secret: "secret_key_registered_at_webhook", checks: "X-Hmac-SHA256 over the original body"},
-		{name: "shiip", contract: "shiip", environment: postrider.Sandbox, topics: []postrider.Topic{"shipment.updated"},
-			checks: "X-Signature over the raw body"},
-		{name: "stumbling", contract: "generic", environment: postrider.Production, topics: []postrider.Topic{"user.updated"},
-			refuse: 1, checks: "as generic, but answers 503 to the first request"},
+		{
+			name: "generic", contract: "generic", environment: postrider.Production, topics: []postrider.Topic{"order.*", "user.updated"},
+			checks: "X-Webhook-Signature, and the three Standard Webhooks headers",
+		},
+		{
+			name: "standard", contract: "standard", environment: postrider.Production, topics: []postrider.Topic{"order.created"},
+			checks: "webhook-id, webhook-timestamp, webhook-signature",
+		},
+		{
+			name: "xemelgo", contract: "xemelgo", environment: postrider.Production, topics: []postrider.Topic{"inventory.cycle_count"},
+			secret: "a-secret-of-more-than-24-characters", checks: "xemelgo-signature over the re-serialized body",
+		},
+		{
+			name: "ewarehousing", contract: "ewarehousing", environment: postrider.Production, topics: []postrider.Topic{"order.created"},
+			secret: "secret_key_registered_at_webhook", checks: "X-Hmac-SHA256 over the original body",
+		},
+		{
+			name: "shiip", contract: "shiip", environment: postrider.Sandbox, topics: []postrider.Topic{"shipment.updated"},
+			checks: "X-Signature over the raw body",
+		},
+		{
+			name: "stumbling", contract: "generic", environment: postrider.Production, topics: []postrider.Topic{"user.updated"},
+			refuse: 1, checks: "as generic, but answers 503 to the first request",
+		},
 	}
 }
 
@@ -49,16 +61,26 @@ type publication struct {
 
 func publications() []publication {
 	return []publication{
-		{topic: "order.created", environment: postrider.Production,
-			data: `{"object":{"id":"ord_17","status":"new","total":"12.50"}}`},
-		{topic: "inventory.cycle_count", environment: postrider.Production,
-			data: `{"locationId":"dock-4","counts":[3,5,8],"note":"Größe < 10 & ok"}`},
-		{topic: "user.updated", environment: postrider.Production,
-			data: `{"object":{"id":"usr_5","name":"New name"}}`, previous: `{"name":"Old name"}`},
-		{topic: "shipment.updated", environment: postrider.Sandbox,
-			data: `{"shipment":{"reference":"SH-1","status":"Picked Up"}}`},
-		{topic: "shipment.updated", environment: postrider.Sandbox,
-			data: `{"shipment":{"reference":"SH-1","status":"Delivered"}}`},
+		{
+			topic: "order.created", environment: postrider.Production,
+			data: `{"object":{"id":"ord_17","status":"new","total":"12.50"}}`,
+		},
+		{
+			topic: "inventory.cycle_count", environment: postrider.Production,
+			data: `{"locationId":"dock-4","counts":[3,5,8],"note":"Größe < 10 & ok"}`,
+		},
+		{
+			topic: "user.updated", environment: postrider.Production,
+			data: `{"object":{"id":"usr_5","name":"New name"}}`, previous: `{"name":"Old name"}`,
+		},
+		{
+			topic: "shipment.updated", environment: postrider.Sandbox,
+			data: `{"shipment":{"reference":"SH-1","status":"Picked Up"}}`,
+		},
+		{
+			topic: "shipment.updated", environment: postrider.Sandbox,
+			data: `{"shipment":{"reference":"SH-1","status":"Delivered"}}`,
+		},
 	}
 }
 

@@ -70,8 +70,10 @@ func (s *Server) compose(ctx context.Context) error {
 		}
 	}
 
-	events := ingest.New(ingest.Options{Inbox: db, Index: index, Offer: engine.Offer,
-		OnCommit: func(commit ingest.Commit) { observeCommit(metrics, commit) }})
+	events := ingest.New(ingest.Options{
+		Inbox: db, Index: index, Offer: engine.Offer,
+		OnCommit: func(commit ingest.Commit) { observeCommit(metrics, commit) },
+	})
 	handler, err := restapi.New(
 		restapi.Options{MaxEventBytes: int(c.PublishLimit), Logger: s.log, Version: s.options.Version},
 		restapi.Parts{Control: webhooks, Publisher: events, Authenticator: keys, Ready: func(ctx context.Context) error { return s.ready(ctx, db) }})

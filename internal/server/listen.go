@@ -51,8 +51,10 @@ func (s *Server) listener() (net.Listener, error) {
 	address := s.options.Config.Listen
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, &postrider.Error{Code: postrider.CodeUnavailable, Err: err,
-			Message: "cannot listen on " + address + ": " + reason(err) + "; choose another address with --listen"}
+		return nil, &postrider.Error{
+			Code: postrider.CodeUnavailable, Err: err,
+			Message: "cannot listen on " + address + ": " + reason(err) + "; choose another address with --listen",
+		}
 	}
 	return listener, nil
 }
