@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strconv"
@@ -18,10 +19,10 @@ import (
 // BenchmarkLife is the whole life of an event with one delivery: accepted, settled as delivered
 // with its attempt; 256 a batch, 1 KB of data, with accepts and settles sharing commits.
 func BenchmarkLife(b *testing.B) {
-	for _, keyed := range []bool{false, true} {
+	for _, keys := range []keys{noKeys, growingKeys, randomKeys} {
 		for _, endpoints := range []int{1, 100} {
-			b.Run(fmt.Sprintf("keyed=%v/endpoints=%d", keyed, endpoints), func(b *testing.B) {
-				benchmarkLife(b, openBench(b, b.TempDir()), endpoints, keyed)
+			b.Run(fmt.Sprintf("keys=%s/endpoints=%d", keys, endpoints), func(b *testing.B) {
+				benchmarkLife(b, openBench(b, b.TempDir()), endpoints, keys)
 			})
 		}
 	}
@@ -30,23 +31,26 @@ func BenchmarkLife(b *testing.B) {
 // BenchmarkLifeWithHistory is BenchmarkLife on an empty store and after as many events of history
 // as POSTRIDER_BENCH_HISTORY says (1,000,000 for the promise of DESIGN.md section 5; 20,000 when it is unset).
 func BenchmarkLifeWithHistory(b *testing.B) {
-	history := 20_000
-	if text := os.Getenv("POSTRIDER_BENCH_HISTORY"); text != "" {
-		var err error
-		if history, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	history := benchSize(b, "POSTRIDER_BENCH_HISTORY")
 	for _, n := range []int{0, history} {
 		b.Run(fmt.Sprintf("history=%d", n), func(b *testing.B) {
 			l := openBench(b, b.TempDir())
-			l.run(b, n, 4, 10, false)
-			benchmarkLife(b, l, 10, false)
+			l.run(b, n, 4, 10, noKeys)
+			benchmarkLife(b, l, 10, noKeys)
 		})
 	}
 }
 
 const benchBatch = 256
+
+// keys says what ids the publisher gives.
+type keys string
+
+const (
+	noKeys      keys = "none"
+	growingKeys keys = "growing" // UUIDv7
+	randomKeys  keys = "random"  // UUIDv4
+)
 
 type life struct {
 	store     *Store
@@ -85,24 +89,37 @@ func newLife(t testing.TB, s *Store) *life {
 	return l
 }
 
-func benchmarkLife(b *testing.B, l *life, endpoints int, keyed bool) {
+func benchmarkLife(b *testing.B, l *life, endpoints int, keys keys) {
 	b.ReportAllocs()
 	before := cpuTime()
 	b.ResetTimer()
-	l.run(b, b.N, 4, endpoints, keyed)
+	l.run(b, b.N, 4, endpoints, keys)
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-µs/event")
 }
 
+// benchSize reads a size from the environment; 20,000 when it is unset, so that a run is short.
+func benchSize(b *testing.B, variable string) int {
+	text := os.Getenv(variable)
+	if text == "" {
+		return 20_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
 // run leads n events through their life with as many publishers at a time.
-func (l *life) run(b testing.TB, n, publishers, endpoints int, keyed bool) {
+func (l *life) run(b testing.TB, n, publishers, endpoints int, keys keys) {
 	var group sync.WaitGroup
 	batches := make(chan int)
 	for range publishers {
 		group.Go(func() {
 			for size := range batches {
-				if err := l.batch(size, endpoints, keyed); err != nil {
+				if err := l.batch(size, endpoints, keys); err != nil {
 					b.Error(err)
 				}
 			}
@@ -115,22 +132,25 @@ func (l *life) run(b testing.TB, n, publishers, endpoints int, keyed bool) {
 	group.Wait()
 }
 
-func (l *life) batch(size, endpoints int, keyed bool) error {
-	batch := l.acceptances(size, endpoints, keyed)
+func (l *life) batch(size, endpoints int, keys keys) error {
+	batch := l.acceptances(size, endpoints, keys)
 	if _, err := l.store.Accept(context.Background(), batch); err != nil {
 		return err
 	}
 	return l.store.Settle(context.Background(), l.settlements(batch))
 }
 
-func (l *life) acceptances(size, endpoints int, keyed bool) []*store.Acceptance {
+func (l *life) acceptances(size, endpoints int, keys keys) []*store.Acceptance {
 	now := time.Now()
 	batch := make([]*store.Acceptance, size)
 	for i := range batch {
 		batch[i] = l.acceptance(now)
 		batch[i].Deliveries[0].Endpoint = l.endpoints[i%endpoints]
-		if keyed {
+		switch keys {
+		case growingKeys:
 			batch[i].Event.GivenID = batch[i].Event.ID.UUID()
+		case randomKeys:
+			batch[i].Event.GivenID = rand.Text()
 		}
 	}
 	return batch
@@ -176,17 +196,11 @@ func cpuTime() time.Duration {
 // BenchmarkLanes reads the lanes of 1,000,000 pending deliveries over 100,000 endpoints when
 // POSTRIDER_BENCH_PENDING is 1000000; of 20,000 over 2,000 when it is unset.
 func BenchmarkLanes(b *testing.B) {
-	pending := 20_000
-	if text := os.Getenv("POSTRIDER_BENCH_PENDING"); text != "" {
-		var err error
-		if pending, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	pending := benchSize(b, "POSTRIDER_BENCH_PENDING")
 	l := openBench(b, b.TempDir())
 	l.grow(b, pending/10)
 	for n := 0; n < pending; n += 1000 {
-		batch := l.acceptances(1000, 1, false)
+		batch := l.acceptances(1000, 1, noKeys)
 		for i := range batch {
 			batch[i].Deliveries[0].Endpoint = l.endpoints[(n+i)%len(l.endpoints)]
 			batch[i].Event.Data = []byte("{}")
@@ -225,13 +239,7 @@ func (l *life) grow(b *testing.B, n int) {
 // BenchmarkSmallTenant lists the events of a tenant that has 3 among as many of another tenant as
 // POSTRIDER_BENCH_HISTORY says (20,000 when it is unset), and the deliveries of its endpoint by every filter.
 func BenchmarkSmallTenant(b *testing.B) {
-	history := 20_000
-	if text := os.Getenv("POSTRIDER_BENCH_HISTORY"); text != "" {
-		var err error
-		if history, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	history := benchSize(b, "POSTRIDER_BENCH_HISTORY")
 	l := openBench(b, b.TempDir())
 	now := time.Now()
 	small := &life{store: l.store, tenant: postrider.NewTenantID(now)}
@@ -239,10 +247,10 @@ func BenchmarkSmallTenant(b *testing.B) {
 		b.Fatal(err)
 	}
 	small.grow(b, 1)
-	if _, err := l.store.Accept(b.Context(), small.acceptances(3, 1, false)); err != nil {
+	if _, err := l.store.Accept(b.Context(), small.acceptances(3, 1, noKeys)); err != nil {
 		b.Fatal(err)
 	}
-	l.run(b, history, 4, 10, false)
+	l.run(b, history, 4, 10, noKeys)
 	b.Run("Events", func(b *testing.B) {
 		for b.Loop() {
 			events, err := l.store.Events(b.Context(), small.tenant, store.EventFilter{Topic: "order.created", Limit: 100})

@@ -23,7 +23,7 @@
 //
 //	tenant ──┬── api_key
 //	         ├── endpoint ── endpoint_secret
-//	         └── event ──┬── event_key       the publisher's keys, hashed: at most two an event
+//	         └── event ──┬── event_key       the publisher's keys: at most two an event
 //	             (seq)   └── delivery        clustered by (seq, number)
 //	                         (seq, number) ── attempt   clustered by (seq, number, attempt)
 //

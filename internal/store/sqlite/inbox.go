@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql/driver"
 	"time"
 
@@ -20,7 +19,7 @@ func newInbox(c *connection) inbox {
 	return inbox{
 		events: newBulk(c, `INSERT OR FAIL INTO event (seq, id, tenant, environment, topic, occurred_at, accepted_at, deliveries,
 			given_id, idempotency, fingerprint, reasons, previous, data) VALUES `, "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", ""),
-		keys: newBulk(c, "INSERT OR IGNORE INTO event_key (key, seq) VALUES ", "(?,?)", ""),
+		keys: newBulk(c, "INSERT OR IGNORE INTO event_key (space, key, seq) VALUES ", "(?,?,?)", ""),
 		deliveries: newBulk(c, `INSERT OR FAIL INTO delivery (seq, number, endpoint, tenant, due, created_at, state, reason, attempts) VALUES `,
 			"(?,?,?,?,?,?,0,0,0)", ""),
 		met: make(map[eventKey]*store.Acceptance),
@@ -49,27 +48,28 @@ func (s *Store) Accept(ctx context.Context, batch []*store.Acceptance) ([]store.
 	return r.answers, nil
 }
 
-// eventKey is event_key.key.
-type eventKey [16]byte
+// eventKey is the primary key of event_key.
+type eventKey struct {
+	space int64
+	text  string
+}
 
 const findKeyText = `SELECT e.id, e.given_id, e.topic, e.deliveries, e.fingerprint
-	FROM event_key k CROSS JOIN event e ON e.seq = k.seq WHERE k.key = ?`
+	FROM event_key k CROSS JOIN event e ON e.seq = k.seq WHERE k.space = ? AND k.key = ?`
 
 // The kinds of keys, each a namespace of its own.
 const (
-	givenKind       = 'g'
-	idempotencyKind = 'i'
+	givenKind       = 0
+	idempotencyKind = 1
 )
 
-func makeEventKey(tenant postrider.TenantID, environment postrider.Environment, kind byte, text string) eventKey {
-	var room [256]byte
-	b := append(room[:0], tenant.ID[:]...)
-	b = append(b, kind)
-	b = append(b, environment...)
-	b = append(b, 0)
-	b = append(b, text...)
-	sum := sha256.Sum256(b)
-	return eventKey(sum[:16])
+// keySpace gives event_key.space.
+func keySpace(tenant int64, environment postrider.Environment, kind int64) int64 {
+	space := tenant*4 + kind
+	if environment == postrider.Sandbox {
+		space += 2
+	}
+	return space
 }
 
 // accept writes the events of all requests of a group, as if they were one batch.
@@ -132,55 +132,47 @@ func (w *writer) checkNumbers(batch []*store.Acceptance) error {
 // acceptOne answers one acceptance and puts its rows in line; it gives the number of keys among them.
 func (w *writer) acceptOne(a *store.Acceptance, answer *store.Accepted, careful bool) (keys int, err error) {
 	e := a.Event
-	var given, idempotency, fingerprint driver.Value
-	if e.GivenID != "" {
-		key := makeEventKey(e.Tenant, e.Environment, givenKind, e.GivenID)
-		if known, err := w.meet(key, a, answer, careful); known || err != nil {
-			return 0, err
-		}
-		given = key[:]
-		keys++
+	tenant, err := w.numbers.tenant(e.Tenant)
+	if err != nil {
+		return 0, err
 	}
-	if a.IdempotencyKey != "" {
-		key := makeEventKey(e.Tenant, e.Environment, idempotencyKind, a.IdempotencyKey)
+	given := eventKey{keySpace(tenant, e.Environment, givenKind), e.GivenID}
+	idempotency := eventKey{keySpace(tenant, e.Environment, idempotencyKind), a.IdempotencyKey}
+	for _, key := range [...]eventKey{given, idempotency} {
 		if known, err := w.meet(key, a, answer, careful); known || err != nil {
 			return 0, err
 		}
-		idempotency = key[:]
-		keys++
 	}
 	w.last++
 	e.Sequence = w.last
-	seq := driver.Value(w.last)
-	for _, key := range [...]driver.Value{given, idempotency} {
-		if key == nil {
+	for _, key := range [...]eventKey{given, idempotency} {
+		if key.text == "" {
 			continue
 		}
-		w.inbox.met[eventKey(key.([]byte))] = a
-		if err := w.inbox.keys.add(key, seq); err != nil {
+		w.inbox.met[key] = a
+		if err := w.inbox.keys.add(key.space, key.text, w.last); err != nil {
 			return 0, err
 		}
-		fingerprint = a.Fingerprint[:]
-	}
-	if given != nil {
-		given = e.GivenID
+		keys++
 	}
 	*answer = store.Accepted{EventID: e.ID, GivenID: e.GivenID, Topic: e.Topic, Deliveries: len(a.Deliveries)}
-	return keys, w.addEvent(a, seq, given, idempotency, fingerprint)
+	return keys, w.addEvent(a, tenant)
 }
 
-func (w *writer) addEvent(a *store.Acceptance, seq, given, idempotency, fingerprint driver.Value) error {
+func (w *writer) addEvent(a *store.Acceptance, tenant int64) error {
 	e := a.Event
-	tenant, err := w.numbers.tenant(e.Tenant)
-	if err != nil {
-		return err
+	seq, num, accepted := driver.Value(e.Sequence), driver.Value(tenant), driver.Value(e.AcceptedAt.UnixMilli())
+	var given, idempotency, fingerprint, reasons driver.Value
+	if e.GivenID != "" {
+		given, fingerprint = e.GivenID, a.Fingerprint[:]
 	}
-	num, accepted := driver.Value(tenant), driver.Value(e.AcceptedAt.UnixMilli())
-	var reasons driver.Value
+	if a.IdempotencyKey != "" {
+		idempotency, fingerprint = a.IdempotencyKey, a.Fingerprint[:]
+	}
 	if len(e.Reasons) > 0 {
 		reasons = encodeReasons(e.Reasons)
 	}
-	err = w.inbox.events.add(seq, e.ID.ID[:], num, number(environmentWords[:], e.Environment), string(e.Topic),
+	err := w.inbox.events.add(seq, e.ID.ID[:], num, number(environmentWords[:], e.Environment), string(e.Topic),
 		e.OccurredAt.UnixMilli(), accepted, int64(len(a.Deliveries)), given, idempotency, fingerprint, reasons, e.Previous, e.Data)
 	if err != nil {
 		return err
@@ -201,6 +193,9 @@ func (w *writer) addEvent(a *store.Acceptance, seq, given, idempotency, fingerpr
 // meet looks whether a key was used before: in this group, and when careful in the database. (When
 // not, the insertion of the keys finds out.) If so it answers the acceptance.
 func (w *writer) meet(key eventKey, a *store.Acceptance, answer *store.Accepted, careful bool) (known bool, err error) {
+	if key.text == "" {
+		return false, nil
+	}
 	if first, found := w.inbox.met[key]; found {
 		e := first.Event
 		*answer = store.Accepted{EventID: e.ID, GivenID: e.GivenID, Topic: e.Topic, Deliveries: len(first.Deliveries)}
@@ -211,7 +206,7 @@ func (w *writer) meet(key eventKey, a *store.Acceptance, answer *store.Accepted,
 	if !careful {
 		return false, nil
 	}
-	row, err := w.c.row(findKeyText, key[:])
+	row, err := w.c.row(findKeyText, key.space, key.text)
 	if row == nil || err != nil {
 		return false, err
 	}

@@ -20,8 +20,8 @@ const (
 
 const (
 	eventByIDText  = "SELECT " + eventColumns + " FROM event e JOIN tenant t ON t.num = e.tenant WHERE e.id = ? AND t.id = ?"
-	eventByKeyText = "SELECT " + eventColumns + ` FROM event_key k JOIN event e ON e.seq = k.seq JOIN tenant t ON t.num = e.tenant
-		WHERE k.key = ? AND t.id = ?`
+	eventByKeyText = "SELECT " + eventColumns + ` FROM tenant t CROSS JOIN event_key k ON k.space = t.num * 4 + ?
+		CROSS JOIN event e ON e.seq = k.seq WHERE t.id = ? AND k.key = ?`
 
 	findDeliveryText = "SELECT " + deliveryColumns + ` FROM event e CROSS JOIN tenant t ON t.num = e.tenant
 		CROSS JOIN delivery d ON d.seq = e.seq AND d.number = ? CROSS JOIN endpoint p ON p.num = d.endpoint WHERE e.id = ? AND t.id = ?`
@@ -48,8 +48,7 @@ func (s *Store) FindEvent(ctx context.Context, tenant postrider.TenantID, enviro
 			environments = []postrider.Environment{postrider.Production, postrider.Sandbox}
 		}
 		for _, environment := range environments {
-			key := makeEventKey(tenant, environment, givenKind, publicID)
-			event, err = readEvent(s.queries.eventByKey.QueryRowContext(ctx, key[:], tenant.ID[:]))
+			event, err = readEvent(s.queries.eventByKey.QueryRowContext(ctx, keySpace(0, environment, givenKind), tenant.ID[:], publicID))
 			if event != nil || err != nil {
 				return err
 			}

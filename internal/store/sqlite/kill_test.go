@@ -78,7 +78,7 @@ func playWriter(s *Store) error {
 	for p := range 4 {
 		go func() {
 			for i := 0; ; i++ {
-				batch := l.acceptances(1+(i*(p+3))%40, 3, i%2 == 0)
+				batch := l.acceptances(1+(i*(p+3))%40, 3, []keys{noKeys, randomKeys}[i%2])
 				if _, err := s.Accept(ctx, batch); err != nil {
 					errs <- err
 					return
@@ -230,7 +230,7 @@ func playLimited(dir string) error {
 	}
 	if err := s.Ping(ctx); postrider.ErrorCode(err) != postrider.CodeStorageFull {
 		// A ping may still fit; then a batch must not.
-		if _, err := s.Accept(ctx, l.acceptances(200, 1, false)); postrider.ErrorCode(err) != postrider.CodeStorageFull {
+		if _, err := s.Accept(ctx, l.acceptances(200, 1, noKeys)); postrider.ErrorCode(err) != postrider.CodeStorageFull {
 			return fmt.Errorf("after a full disk: %w", err)
 		}
 	}
@@ -241,7 +241,7 @@ func playLimited(dir string) error {
 		return err
 	}
 	for range 50 {
-		if _, err := s.Accept(ctx, l.acceptances(100, 1, false)); err != nil {
+		if _, err := s.Accept(ctx, l.acceptances(100, 1, noKeys)); err != nil {
 			return fmt.Errorf("with space again: %w", err)
 		}
 		accepted += 100
@@ -259,7 +259,7 @@ func playLimited(dir string) error {
 // acceptUntilFull accepts until the disk is full and gives the number of events accepted.
 func acceptUntilFull(ctx context.Context, l *life) (int, error) {
 	for accepted := 0; accepted < 100_000; accepted += 100 {
-		_, err := l.store.Accept(ctx, l.acceptances(100, 1, true))
+		_, err := l.store.Accept(ctx, l.acceptances(100, 1, growingKeys))
 		if code := postrider.ErrorCode(err); code == postrider.CodeStorageFull {
 			return accepted, nil
 		}
@@ -302,7 +302,7 @@ func TestTheDatabasesOwnLimitIsAFullDisk(t *testing.T) {
 	if err := countEvents(ctx, l, accepted); err != nil {
 		t.Fatal(err)
 	}
-	_, err = l.store.Accept(ctx, l.acceptances(200, 1, false))
+	_, err = l.store.Accept(ctx, l.acceptances(200, 1, noKeys))
 	wantError(t, err, postrider.CodeStorageFull, l.store.dir, "nothing was stored", "Free some space")
 	// What needs no space goes on.
 	refill, err := l.store.Due(ctx, l.endpoints[0], time.Now(), 10)
@@ -310,7 +310,7 @@ func TestTheDatabasesOwnLimitIsAFullDisk(t *testing.T) {
 		t.Fatalf("%d jobs, %v", len(refill.Jobs), err)
 	}
 	limit(1 << 30)
-	if _, err := l.store.Accept(ctx, l.acceptances(200, 1, false)); err != nil {
+	if _, err := l.store.Accept(ctx, l.acceptances(200, 1, noKeys)); err != nil {
 		t.Fatal(err)
 	}
 	if err := countEvents(ctx, l, accepted+200); err != nil {

@@ -29,7 +29,7 @@ const (
 
 // Bounds on memory: page caches of the writer, of the checkpointer and of each reader.
 const (
-	writerCacheKiB = 16 << 10
+	writerCacheKiB = 32 << 10
 	readerCacheKiB = 2 << 10
 	readers        = 4
 )

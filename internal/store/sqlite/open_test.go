@@ -296,7 +296,7 @@ func fill(t *testing.T, s *Store, n int) *life {
 	l := newLife(t, s)
 	for n > 0 {
 		size := min(n, benchBatch)
-		if _, err := s.Accept(context.Background(), l.acceptances(size, 1, false)); err != nil {
+		if _, err := s.Accept(context.Background(), l.acceptances(size, 1, noKeys)); err != nil {
 			t.Fatal(err)
 		}
 		n -= size

@@ -64,7 +64,7 @@ CREATE TABLE event (
     accepted_at INTEGER NOT NULL,
     deliveries  INTEGER NOT NULL, -- how many it had when it was accepted
     given_id    TEXT,
-    idempotency BLOB,             -- event_key.key of its idempotency key
+    idempotency TEXT,             -- its idempotency key
     fingerprint BLOB,             -- only where given_id or idempotency is there
     reasons     BLOB,             -- see record.go
     previous    BLOB,
@@ -77,11 +77,13 @@ CREATE UNIQUE INDEX event_by_id ON event (id);
 -- A list of a tenant's events reads this index alone until a row fits the filter.
 CREATE INDEX event_by_tenant ON event (tenant, seq, environment, topic, accepted_at);
 
--- key is the start of a SHA-256 of tenant, environment, kind and the publisher's text, so that a
--- long key costs no more than a short one.
+-- The publisher's own keys, where it gives any. The text stands in them as it is, so that ids which
+-- grow with time (UUIDv7, ULID, counters) are appended; random ones cost a page of the log each.
 CREATE TABLE event_key (
-    key BLOB    NOT NULL PRIMARY KEY,
-    seq INTEGER NOT NULL
+    space INTEGER NOT NULL, -- 4 * tenant.num, + 2 in the sandbox, + 1 for an idempotency key
+    key   TEXT    NOT NULL,
+    seq   INTEGER NOT NULL,
+    PRIMARY KEY (space, key)
 ) WITHOUT ROWID;
 
 CREATE TABLE delivery (
