@@ -27,7 +27,7 @@ func (a access) asks() bool {
 // accesses lists every route but the open ones. {webhook}, {delivery}, {event} and {key} stand for ids of tenant acme.
 func accesses() []access {
 	return []access{
-		{"POST /v1/webhooks", `{"url":"https://example.com","events":["x"]}`, auth.RegisterWebhook, 201},
+		{"POST /v1/webhooks", `{"url":"https://example.com","events":["x"],"secret":"` + canary + `"}`, auth.RegisterWebhook, 201},
 		{"GET /v1/webhooks", "", auth.ReadWebhooks, 200},
 		{"POST /v1/webhooks/test", `{"webhook_id":"{webhook}","event_type":"x"}`, auth.TestWebhook, 200},
 		{"GET /v1/webhooks/{webhook}", "", auth.ReadWebhooks, 200},
@@ -58,7 +58,7 @@ type ids struct{ webhook, event, delivery, key string }
 func (g *gateway) things() ids {
 	g.t.Helper()
 	ctx, c := context.Background(), g.as(g.admin)
-	webhook, err := c.RegisterWebhook(ctx, api.WebhookCreate{URL: "https://example.com", Events: []string{"thing.made"}})
+	webhook, err := c.RegisterWebhook(ctx, api.WebhookCreate{URL: "https://example.com", Events: []string{"thing.made"}, Secret: canary})
 	if err != nil {
 		g.t.Fatal(err)
 	}

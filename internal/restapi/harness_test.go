@@ -90,6 +90,7 @@ func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts))
 	g.viewer = g.key(g.acme, postrider.RoleViewer, postrider.Production)
 	g.sandboxAdmin = g.key(g.acme, postrider.RoleAdmin, postrider.Sandbox)
 	g.foreign = g.key(g.rival, postrider.RoleAdmin, postrider.Production)
+	t.Cleanup(func() { g.mustHide("the log", g.log.String()) })
 	return g
 }
 
@@ -122,6 +123,19 @@ func (g *gateway) as(key string, options ...client.Option) *client.Client {
 		g.t.Fatal(err)
 	}
 	return c
+}
+
+// canary is a signing secret that tests register webhooks with.
+const canary = "canary-secret-that-nobody-may-show"
+
+// mustHide fails the test when a text shows a key or a secret that was given to the gateway.
+func (g *gateway) mustHide(where, text string) {
+	g.t.Helper()
+	for _, secret := range []string{canary, g.operator, g.admin, g.publisher, g.viewer, g.sandboxAdmin, g.foreign} {
+		if secret != "" && strings.Contains(text, secret) {
+			g.t.Errorf("%s shows the secret %s: %s", where, secret, text)
+		}
+	}
 }
 
 // reply is a raw answer.
@@ -159,6 +173,7 @@ func (g *gateway) call(key, method, path, body string, headers ...string) reply 
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	g.mustHide("the answer to "+method+" "+path, string(text))
 	return reply{answer.StatusCode, answer.Header, string(text)}
 }
 

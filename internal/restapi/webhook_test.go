@@ -248,9 +248,10 @@ func TestWebhooksChangeFieldByField(t *testing.T) {
 		t.Errorf("enabling woke the lane %d times", len(g.engine.woken))
 	}
 	for body, message := range map[string]string{
-		`{"status":"off"}`:           `status: "off" is not a status; use "enabled", "paused" or "disabled"`,
-		`{"events":[]}`:              `events: at least one event type is needed, such as "order.created"; "*" takes all`,
-		`{"url":""}`:                 `url: is required, such as https://example.com/webhooks`,
+		`{"status":"off"}`: `status: "off" is not a status; use "enabled", "paused" or "disabled"`,
+		`{"events":[]}`:    `events: at least one event type is needed, such as "order.created"; "*" takes all`,
+		`{"url":""}`:       `url: is required, such as https://example.com/webhooks`,
+		`{"secret":"` + canary + `","contract":"standard","rate_limit":-1}`: `secret: the secret is not of the form "whsec_" and base64 (standard alphabet), which this scheme needs; rate_limit: is between 0 (no limit) and 100000 requests a second`,
 		`{"secret":"","url":"x"}`:    `secret: cannot be empty; leave it out to keep the one in force; url: a URL begins with https://`,
 		`{"id":"wh_1"}`:              `id: unknown field`,
 		`{"tenant":"rival"}`:         `tenant: unknown field`,
