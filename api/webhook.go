@@ -72,3 +72,9 @@ type TestResult struct {
 	Status    int    `json:"status" doc:"The HTTP status that came back; 0 when none did." example:"200"`
 	Attempt          // the request and what came back
 }
+
+// Topic is an event type, or a pattern of types, that webhooks of a tenant get.
+type Topic struct {
+	Name     string `json:"name" doc:"The event type or pattern." example:"resource.created"`
+	Webhooks int    `json:"webhooks" doc:"How many webhooks name it, in any state." example:"2"`
+}

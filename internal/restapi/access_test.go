@@ -34,6 +34,7 @@ func accesses() []access {
 		{"PATCH /v1/webhooks/{webhook}", `{"description":"d"}`, auth.UpdateWebhook, 200},
 		{"POST /v1/webhooks/{webhook}/pause", "", auth.UpdateWebhook, 200},
 		{"POST /v1/webhooks/{webhook}/resume", "", auth.UpdateWebhook, 200},
+		{"GET /v1/topics", "", auth.ReadWebhooks, 200},
 		{"POST /v1/events", `{"type":"x","data":1}`, auth.PublishEvent, 202},
 		{"POST /v1/events/batch", `[{"type":"x","data":1}]`, auth.PublishEvent, 202},
 		{"GET /v1/events", "", auth.ReadEvents, 200},
@@ -158,8 +159,8 @@ func TestAnotherTenantsThingsAreNotThere(t *testing.T) {
 			t.Errorf("making a key of another tenant gave %d %s", r.status, r.body)
 		}
 	}
-	for _, path := range []string{"/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/keys", "/v1/tenants"} {
-		if r := g.call(g.foreign, "GET", path, ""); r.status != 200 || strings.Contains(r.body, "acme") || strings.Contains(r.body, g.acme.String()) {
+	for _, path := range []string{"/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/keys", "/v1/tenants", "/v1/topics"} {
+		if r := g.call(g.foreign, "GET", path, ""); r.status != 200 || strings.Contains(r.body, "acme") || strings.Contains(r.body, "thing.made") || strings.Contains(r.body, g.acme.String()) {
 			t.Errorf("GET %s shows things of another tenant: %s", path, r.body)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/api"
+	"github.com/postrider/postrider/client"
 )
 
 // document loads and validates what /openapi.json serves.
@@ -87,6 +88,7 @@ PATCH /v1/webhooks/{id}
 DELETE /v1/webhooks/{id}
 POST /v1/webhooks/{id}/pause
 POST /v1/webhooks/{id}/resume
+GET /v1/topics
 POST /v1/events
 POST /v1/events/batch
 GET /v1/events
@@ -168,6 +170,11 @@ func TestRealAnswersAreAsDocumented(t *testing.T) {
 	must(err)
 	_, err = c.Webhooks(ctx, webhookPage(1))
 	must(err)
+	topics, err := c.Topics(ctx, "", client.Page{})
+	must(err)
+	if len(topics.Data) != 1 || topics.Data[0] != (api.Topic{Name: "a.*", Webhooks: 1}) {
+		t.Errorf("the topics are %+v", topics.Data)
+	}
 	_, err = c.Webhook(ctx, webhook.ID)
 	must(err)
 	_, err = c.TestWebhook(ctx, webhook.ID, "a.b")

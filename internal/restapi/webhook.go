@@ -122,6 +122,26 @@ func (h *Handler) testWebhook(ctx context.Context, c *call, in *struct {
 	}}, nil
 }
 
+func (h *Handler) listTopics(ctx context.Context, c *call, in *struct {
+	TenantQuery
+	EnvironmentQuery
+	PageQuery
+}) (*answer[api.List[api.Topic]], error) {
+	after, err := cursor(in.Cursor, func(name string) (postrider.Topic, error) {
+		return postrider.Topic(name), postrider.Topic(name).ValidatePattern()
+	})
+	if err != nil {
+		return nil, err
+	}
+	uses, more, err := h.parts.Control.Topics(ctx, c.principal, in.Tenant, postrider.Environment(in.Environment), after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(uses, more, func(use control.TopicUse) api.Topic {
+		return api.Topic{Name: string(use.Topic), Webhooks: use.Webhooks}
+	}, func(use control.TopicUse) string { return string(use.Topic) }), nil
+}
+
 // onWebhook asks a verb about the webhook that the path names.
 func (h *Handler) onWebhook(ctx context.Context, c *call, in *ByID,
 	verb func(context.Context, principal, string, postrider.EndpointID) (*postrider.Endpoint, error)) (*answer[api.Webhook], error) {

@@ -383,3 +383,32 @@ func TestATestIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestTopicsAreListedByNamePageByPage(t *testing.T) {
+	g := newGateway(t)
+	ctx, c := context.Background(), g.as(g.admin)
+	for _, events := range [][]string{{"b", "a.*"}, {"c", "b"}, {"*"}} {
+		if _, err := c.RegisterWebhook(ctx, api.WebhookCreate{URL: "https://example.com", Events: events}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []api.Topic{{Name: "*", Webhooks: 1}, {Name: "a.*", Webhooks: 1}, {Name: "b", Webhooks: 2}, {Name: "c", Webhooks: 1}}
+	var walked []api.Topic
+	for page := (client.Page{Limit: 3}); ; {
+		list, err := c.Topics(ctx, "", page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		walked = append(walked, list.Data...)
+		if list.Next == nil {
+			break
+		}
+		page.Cursor = *list.Next
+	}
+	if diff := cmp.Diff(want, walked); diff != "" {
+		t.Error(diff)
+	}
+	for topic, err := range c.AllTopics(ctx, "sandbox") {
+		t.Errorf("the sandbox has %v %v", topic, err)
+	}
+}
