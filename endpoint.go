@@ -17,7 +17,9 @@ type Endpoint struct {
 	DisabledAt     time.Time
 
 	// Secrets are the signing secrets in force, the newest first. More than one while a rotation overlaps.
-	Secrets []Secret
+	Secrets  []Secret
+	Rotation *SecretRotation // nil while no rotation is under way
+	Auth     EndpointAuth
 
 	MaxInFlight int     // requests at the same time; 0: the engine's default
 	RateLimit   float64 // requests a second; 0: none

@@ -27,6 +27,8 @@ type (
 	EndpointID struct{ ID }
 	// KeyID names a Key, printed as "key_…".
 	KeyID struct{ ID }
+	// UserID names a User, printed as "usr_…".
+	UserID struct{ ID }
 )
 
 // DeliveryID names one delivery: the event, and the delivery's number among that event's
@@ -42,6 +44,7 @@ const (
 	eventPrefix    = "evt_"
 	endpointPrefix = "wh_"
 	keyPrefix      = "key_"
+	userPrefix     = "usr_"
 	deliveryPrefix = "dlv_"
 )
 
@@ -57,10 +60,17 @@ func NewEndpointID(now time.Time) EndpointID { return EndpointID{newID(now)} }
 // NewKeyID makes an id for a key made at now.
 func NewKeyID(now time.Time) KeyID { return KeyID{newID(now)} }
 
+// NewUserID makes an id for a user made at now.
+func NewUserID(now time.Time) UserID { return UserID{newID(now)} }
+
+// NewID makes an id for something that has no kind of its own.
+func NewID(now time.Time) ID { return newID(now) }
+
 func (id TenantID) String() string   { return tenantPrefix + id.base32() }
 func (id EventID) String() string    { return eventPrefix + id.base32() }
 func (id EndpointID) String() string { return endpointPrefix + id.base32() }
 func (id KeyID) String() string      { return keyPrefix + id.base32() }
+func (id UserID) String() string     { return userPrefix + id.base32() }
 
 func (id DeliveryID) String() string {
 	return deliveryPrefix + id.Event.base32() + "_" + strconv.Itoa(id.Number)
@@ -88,6 +98,12 @@ func ParseEndpointID(s string) (EndpointID, error) {
 func ParseKeyID(s string) (KeyID, error) {
 	id, err := parseText(s, keyPrefix, "key")
 	return KeyID{id}, err
+}
+
+// ParseUserID reads what UserID.String wrote. The error is of code CodeInvalid.
+func ParseUserID(s string) (UserID, error) {
+	id, err := parseText(s, userPrefix, "user")
+	return UserID{id}, err
 }
 
 // ParseDeliveryID reads what DeliveryID.String wrote. The error is of code CodeInvalid.
@@ -208,6 +224,9 @@ func (id EndpointID) MarshalText() ([]byte, error) { return []byte(id.String()),
 func (id KeyID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // MarshalText prints the id.
+func (id UserID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// MarshalText prints the id.
 func (id DeliveryID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // UnmarshalText reads what MarshalText printed.
@@ -225,6 +244,12 @@ func (id *EventID) UnmarshalText(text []byte) (err error) {
 // UnmarshalText reads what MarshalText printed.
 func (id *EndpointID) UnmarshalText(text []byte) (err error) {
 	*id, err = ParseEndpointID(string(text))
+	return err
+}
+
+// UnmarshalText reads what MarshalText printed.
+func (id *UserID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseUserID(string(text))
 	return err
 }
 

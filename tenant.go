@@ -60,4 +60,5 @@ type Key struct {
 	Hash        [32]byte // SHA-256 of the key's text, which has 256 random bits
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // zero: never
+	LastUsedAt  time.Time // to the minute; zero: not yet
 }
