@@ -70,6 +70,9 @@ func given(c *cobra.Command) map[string]string {
 }
 
 func serve(ctx context.Context, t *Terminal, c config.Config) error {
+	if t.variable("GOGC") == "" && t.variable("GOMEMLIMIT") == "" { // else the operator has chosen
+		defer keepHeap()()
+	}
 	s := server.New(server.Options{
 		Config:          c,
 		Version:         version(),
