@@ -225,7 +225,7 @@ func (b *benchmark) fillDead(ctx context.Context, s *server, events, size int) e
 }
 
 // profileSeconds is how long a CPU profile of the product runs.
-const profileSeconds = 3
+const profileSeconds = 8
 
 // profile takes a CPU profile of the product while it is measured. The returned function waits for it.
 func (b *benchmark) profile(ctx context.Context, s *server, name string) (wait func()) {
