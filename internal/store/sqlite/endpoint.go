@@ -92,7 +92,7 @@ func (s *Store) Endpoints(ctx context.Context, tenant postrider.TenantID, f stor
 	var all []*postrider.Endpoint
 	err := s.read(func() error {
 		rows, err := s.reader.QueryContext(ctx, endpointsText, tenant.ID[:], f.After.ID[:],
-			number(environmentWords[:], f.Environment), f.Contract, f.Limit)
+			number(environmentWords[:], f.Environment), f.Contract, pageLimit(f.Limit))
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func eventsQuery(tenant postrider.TenantID, f store.EventFilter) *listQuery {
 		q.write(" AND seq < ?", f.Before)
 	}
 	q.eventFilter("", f.Environment, f.Topic, f.From, f.To)
-	q.write(" ORDER BY seq DESC LIMIT ?) f CROSS JOIN event e ON e.seq = f.seq CROSS JOIN tenant t ON t.num = e.tenant ORDER BY f.seq DESC", f.Limit)
+	q.write(" ORDER BY seq DESC LIMIT ?) f CROSS JOIN event e ON e.seq = f.seq CROSS JOIN tenant t ON t.num = e.tenant ORDER BY f.seq DESC", pageLimit(f.Limit))
 	return q
 }
 
@@ -211,7 +211,7 @@ func (q *listQuery) deliveryFilter(tenant postrider.TenantID, f store.DeliveryFi
 		q.write(" AND d.state = ?", number(deliveryStateWords[:], f.State))
 	}
 	q.eventFilter("e.", f.Environment, f.Topic, f.From, f.To)
-	q.write(" ORDER BY "+seq+" DESC, d.number DESC LIMIT ?", f.Limit)
+	q.write(" ORDER BY "+seq+" DESC, d.number DESC LIMIT ?", pageLimit(f.Limit))
 }
 
 // Attempts fulfils store.Journal.

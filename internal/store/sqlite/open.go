@@ -99,9 +99,10 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.openReader(ctx); err != nil {
 		return errors.Join(err, kc.Close(), c.Close())
 	}
-	s.writer, err = newWriter(s, c, newCheckpointer(kc))
+	k := newCheckpointer(kc)
+	s.writer, err = newWriter(s, c, k)
 	if err != nil {
-		return errors.Join(err, kc.Close(), c.Close(), s.reader.Close())
+		return errors.Join(err, k.close(), c.Close(), s.reader.Close())
 	}
 	return nil
 }

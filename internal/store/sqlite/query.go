@@ -116,6 +116,11 @@ func (q *listQuery) eventFilter(prefix string, environment postrider.Environment
 	}
 }
 
+// maxPage bounds a list, whatever its caller asks for.
+const maxPage = 1000
+
+func pageLimit(limit int) int { return min(max(limit, 1), maxPage) }
+
 // ceilMillis is the first whole millisecond not before t: stored times compare with it as they would with t.
 func ceilMillis(t time.Time) int64 {
 	ms := t.UnixMilli()

@@ -257,7 +257,6 @@ type checkpointer struct {
 	c     *connection
 	start chan struct{}
 	ended chan struct{}
-	err   error // of the last round; read after ended
 
 	pages  int         // written by the writer since the log last started again
 	bulk   bool        // the writer's: a round is under way or its end was not seen yet
@@ -276,7 +275,9 @@ func newCheckpointer(c *connection) *checkpointer {
 func (k *checkpointer) run() {
 	defer close(k.ended)
 	for range k.start {
-		k.err = checkpoint(k.c)
+		// One that fails (a full disk) leaves the log as it is: nothing is lost, and it is tried
+		// again when as much again was written.
+		_ = checkpoint(k.c)
 		k.copied.Store(true)
 	}
 }
@@ -292,8 +293,6 @@ func (k *checkpointer) committed(c *connection) {
 	case k.bulk && k.copied.Load():
 		k.bulk, k.pages = false, 0
 		k.copied.Store(false)
-		// A checkpoint that fails (a full disk) leaves the log as it is: nothing is lost, and
-		// it is tried again when as much again was written.
 		_ = checkpoint(c)
 	case !k.bulk && k.pages >= checkpointPages:
 		k.bulk = true
