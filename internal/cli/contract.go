@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/api"
 	"github.com/postrider/postrider/contract"
 )
 
@@ -26,12 +27,16 @@ func newContract(t *Terminal) *cobra.Command {
 }
 
 func newContractList(t *Terminal) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List the built-in contracts",
 		Example: "  postrider contract list",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return printJSON(t.Out, contractList())
+			}
 			list := newTable(t.Out, "NAME", "SIGNATURE", "TIME LIMIT", "ATTEMPTS", "DISPATCH", "SUMMARY")
 			for _, c := range contract.Builtin() {
 				list.row(c.Name(), signatures(c), c.Timeout().String(), fmt.Sprint(c.MaxAttempts()), rhythm(c), c.Document().Summary)
@@ -39,6 +44,23 @@ func newContractList(t *Terminal) *cobra.Command {
 			return list.flush()
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print what the REST interface answers")
+	return c
+}
+
+// contractList is the answer of GET /v1/contracts for the built-in ones.
+func contractList() api.List[api.Contract] {
+	var list api.List[api.Contract]
+	for _, c := range contract.Builtin() {
+		source := "generated"
+		if c.SecretSuppliedByTenant() {
+			source = "tenant"
+		}
+		list.Data = append(list.Data, api.Contract{
+			Name: c.Name(), TimeoutMS: c.Timeout().Milliseconds(), MaxAttempts: c.MaxAttempts(), SecretSource: source,
+		})
+	}
+	return list
 }
 
 func signatures(c *contract.Contract) string {

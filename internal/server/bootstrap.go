@@ -98,12 +98,12 @@ func (b *bootstrap) endpoint(ctx context.Context, in config.BootstrapEndpoint) e
 		}
 		filter.After = known[len(known)-1].ID
 	}
-	_, generated, err := b.webhooks.RegisterWebhook(ctx, operator, control.Registration{
+	webhook, generated, err := b.webhooks.RegisterWebhook(ctx, operator, control.Registration{
 		Tenant: in.Tenant, Environment: in.Environment, URL: in.URL, Topics: in.Events,
 		Contract: in.Contract, Secret: in.Secret, Description: in.Description,
 	})
 	if err == nil && !generated.IsZero() {
-		b.log.Warn("a webhook of the bootstrap file has no secret; one was made that nobody has seen: set it with `postrider endpoint update`", "url", in.URL)
+		b.log.Warn("a webhook of the bootstrap file has no secret; one was made that nobody has seen: set it with 'postrider endpoint update'", "webhook", webhook.ID)
 	}
 	return err
 }

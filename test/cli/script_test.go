@@ -14,6 +14,7 @@
 //	                            look at what the last program printed
 //	capture NAME REGEXP         $NAME is the first group of the match in the last output
 //	env NAME=VALUE              set a variable for the programs after it
+//	same FILE TEXT              the file holds the text and nothing else
 //
 // Words are split at spaces; '…' keeps spaces; $NAME stands for a variable, $DIR for the script's folder.
 // A line "# …" is a comment.
@@ -117,7 +118,8 @@ func (s *script) unpack(source string) string {
 		if i+1 < len(heads) {
 			end = heads[i+1][0]
 		}
-		if err := os.WriteFile(filepath.Join(s.dir, source[head[2]:head[3]]), []byte(source[head[1]:end]), 0o600); err != nil {
+		path := filepath.Join(s.dir, filepath.FromSlash(source[head[2]:head[3]]))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(source[head[1]:end]), 0o600)); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -184,6 +186,10 @@ func (s *script) do(words []string) {
 			s.fail("no match in\n%s", s.out)
 		}
 		s.vars[rest[0]] = match[1]
+	case "same":
+		if got := s.read(rest[0]); got != rest[1]+"\n" {
+			s.fail("it holds %q", got)
+		}
 	case "env":
 		name, value, _ := strings.Cut(rest[0], "=")
 		s.vars[name] = value
