@@ -135,9 +135,9 @@ func newKeyCreate(r *remote) *cobra.Command {
   postrider key create --tenant acme --role admin --environment sandbox`,
 		Args: arguments(cobra.NoArgs),
 	}
-	c.Flags().StringVar(&in.Role, "role", "", "what it may do, a `role`: admin, publisher, viewer or operator")
-	c.Flags().StringVar(&in.Name, "name", "", "a note for people, a `text`")
-	c.Flags().StringVar(&in.Environment, "environment", "", "`environment`: production or sandbox (default: the calling key's)")
+	c.Flags().StringVar(&in.Role, "role", "", "`role`, what it may do: admin, publisher, viewer or operator")
+	c.Flags().StringVar(&in.Name, "name", "", "`text` as a note for people")
+	c.Flags().StringVar(&in.Environment, "environment", "", "`environment`, production or sandbox (default: the calling key's)")
 	c.Flags().StringVar(&expires, "expires", "", "`time` when it ends, RFC 3339 (default: never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if in.Role == "" {

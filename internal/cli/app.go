@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/postrider/postrider/contract"
 	"github.com/postrider/postrider/internal/bench"
 )
 
@@ -79,6 +80,7 @@ func newRoot(t *Terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badUsage(err) })
 	root.AddCommand(commands(t)...)
 	root.InitDefaultCompletionCmd()
+	completeWords(root)
 	return root
 }
 
@@ -96,6 +98,28 @@ func commands(t *Terminal) []*cobra.Command {
 		newVerify(t),
 		newBench(),
 		newVersion(t),
+	}
+}
+
+// completeWords lets the shell complete the values of flags that take one of a few words.
+func completeWords(c *cobra.Command) {
+	words := map[string][]string{
+		"environment": {"production", "sandbox"},
+		"state":       {"pending", "succeeded", "failed", "cancelled"},
+		"status":      {"enabled", "paused", "disabled"},
+		"role":        {"admin", "publisher", "viewer", "operator"},
+		"contract":    contract.BuiltinNames(),
+		"log-level":   {"debug", "info", "warn", "error"},
+		"log-format":  {"text", "json"},
+	}
+	for name, values := range words {
+		if c.Flags().Lookup(name) != nil {
+			// The flag is there and has no completion yet, so this cannot fail.
+			_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	for _, member := range c.Commands() {
+		completeWords(member)
 	}
 }
 

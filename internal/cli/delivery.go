@@ -34,7 +34,7 @@ func newDeliveryList(r *remote) *cobra.Command {
 	}
 	p.register(c)
 	c.Flags().StringVar(&filter.State, "state", "", "only those in this `state`: pending, succeeded, failed or cancelled")
-	c.Flags().StringVar(&filter.WebhookID, "endpoint", "", "only those to this endpoint, an `id`")
+	c.Flags().StringVar(&filter.WebhookID, "endpoint", "", "only those to the endpoint of this `id`")
 	c.Flags().StringVar(&filter.Type, "type", "", "only those of events of this `topic`")
 	c.Flags().StringVar(&filter.Environment, "environment", "", "only those of this `environment`")
 	c.RunE = func(c *cobra.Command, _ []string) error {

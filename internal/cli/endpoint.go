@@ -37,7 +37,7 @@ func newEndpointList(r *remote) *cobra.Command {
 		Args:    arguments(cobra.NoArgs),
 	}
 	p.register(c)
-	c.Flags().StringVar(&filter.Contract, "contract", "", "only those of this contract, a `name`")
+	c.Flags().StringVar(&filter.Contract, "contract", "", "only those of the contract of this `name`")
 	c.Flags().StringVar(&filter.Environment, "environment", "", "only those of this `environment`")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		server, err := r.client()
@@ -94,10 +94,10 @@ func newEndpointCreate(r *remote) *cobra.Command {
 	flags.StringSliceVar(&in.Events, "events", nil, "`topics` that it gets, with commas between them; order.* and * take in many")
 	flags.StringVar(&in.Contract, "contract", "", "`name` of the contract (default generic)")
 	flags.StringVar(&in.Secret, "secret", "", "signing `secret`; without one, most contracts make one, shown once")
-	flags.StringVar(&in.Environment, "environment", "", "`environment`: production or sandbox (default: the key's)")
-	flags.StringVar(&in.Description, "description", "", "a note for people, a `text`")
-	flags.IntVar(&in.MaxInFlight, "max-in-flight", 0, "requests at the same time, a `number` (default: the contract's or the server's)")
-	flags.Float64Var(&in.RateLimit, "rate-limit", 0, "requests a second, a `number` (default: no limit)")
+	flags.StringVar(&in.Environment, "environment", "", "`environment`, production or sandbox (default: the key's)")
+	flags.StringVar(&in.Description, "description", "", "`text` as a note for people")
+	flags.IntVar(&in.MaxInFlight, "max-in-flight", 0, "`number` of requests at the same time (default: the contract's or the server's)")
+	flags.Float64Var(&in.RateLimit, "rate-limit", 0, "`number` of requests a second (default: no limit)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(in.Events) == 0 {
 			return badUsagef("no events are named; use --events, such as --events 'order.*' or --events '*'")
@@ -138,10 +138,10 @@ func newEndpointUpdate(r *remote) *cobra.Command {
 	flags.StringSliceVar(&events, "events", nil, "`topics` that it gets, in place of all it got")
 	flags.StringVar(&contract, "contract", "", "`name` of the contract")
 	flags.StringVar(&secret, "secret", "", "signing `secret`, in place of the one in force, at once")
-	flags.StringVar(&description, "description", "", "a note for people, a `text`")
-	flags.StringVar(&status, "status", "", "`status`: enabled, paused or disabled")
-	flags.IntVar(&inFlight, "max-in-flight", 0, "requests at the same time, a `number`")
-	flags.Float64Var(&rate, "rate-limit", 0, "requests a second, a `number`; 0 for no limit")
+	flags.StringVar(&description, "description", "", "`text` as a note for people")
+	flags.StringVar(&status, "status", "", "`status`, enabled, paused or disabled")
+	flags.IntVar(&inFlight, "max-in-flight", 0, "`number` of requests at the same time")
+	flags.Float64Var(&rate, "rate-limit", 0, "`number` of requests a second; 0 for no limit")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		set := func(name string) bool { return c.Flags().Changed(name) }
 		in := api.WebhookUpdate{

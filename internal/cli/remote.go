@@ -79,8 +79,8 @@ type page struct {
 }
 
 func (p *page) register(c *cobra.Command) {
-	c.Flags().IntVar(&p.limit, "limit", 50, "how many to list at most, `number` from 1 to 500")
-	c.Flags().StringVar(&p.cursor, "cursor", "", "go on where the list before ended, a `text` that it printed")
+	c.Flags().IntVar(&p.limit, "limit", 50, "list at most this `number`, 1 to 500")
+	c.Flags().StringVar(&p.cursor, "cursor", "", "go on from the `text` that the list before ended with")
 }
 
 func (p *page) page() client.Page { return client.Page{Limit: p.limit, Cursor: p.cursor} }

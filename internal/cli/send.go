@@ -53,8 +53,8 @@ Ends with 0 when every event was accepted: then all of them are kept, whatever h
 	flags.StringVar(&o.event.ID, "id", "", "your own `id` of the event; the same id again is not published twice")
 	flags.StringVar(&o.key, "idempotency-key", "", "`text` under which the same event is not published twice")
 	flags.StringVar(&o.occurred, "occurred-at", "", "`time` when it happened, RFC 3339 (default: now)")
-	flags.StringVar(&o.event.Environment, "environment", "", "`environment`: production or sandbox (default: the key's)")
-	flags.IntVar(&o.batch, "batch", 100, "events of standard input that go out together, a `number` up to 1000")
+	flags.StringVar(&o.event.Environment, "environment", "", "`environment`, production or sandbox (default: the key's)")
+	flags.IntVar(&o.batch, "batch", 100, "`number` of events of standard input that go out together, up to 1000")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if o.event.Type == "" {
 			return sendLines(c.Context(), r, o)

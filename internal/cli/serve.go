@@ -47,13 +47,13 @@ func registerServeFlags(c *cobra.Command) {
 	flags.String("dev-time-scale", "", "divide the durations of retry and dispatch schedules by this `number`; 1000 makes an hour 3.6 s")
 	flags.String("bootstrap-file", "", "`file` of tenants, keys and endpoints to make if they are absent, YAML")
 	flags.String("contracts", "", "`folder` of contracts beside the built-in ones, *.yaml")
-	flags.String("publish-limit", "", "largest body of one published event, a `size` (default 1MiB)")
+	flags.String("publish-limit", "", "largest `size` of a published event's body (default 1MiB)")
 	flags.String("allow-private", "", "`networks` that may be delivered to though they are not public, 10.0.0.0/8,…")
-	flags.String("proxy-url", "", "send deliveries through this proxy, a `URL`; the usual proxy variables are ignored")
+	flags.String("proxy-url", "", "`URL` of a proxy to send deliveries through; the usual proxy variables are ignored")
 	flags.String("extra-ca-file", "", "`file` of certificates to trust beside the system's when delivering, PEM")
 	flags.String("log-level", "", "least `level` to log: debug, info, warn or error (default info)")
 	flags.String("log-format", "", "`format` of the log on standard error: text or json (default text)")
-	flags.String("shutdown-grace", "", "how long requests under way may take to end when stopping, a `duration` (default 30s)")
+	flags.String("shutdown-grace", "", "`duration` that requests under way may take to end when stopping (default 30s)")
 	flags.String("pprof", "", "loopback `address` that serves profiles")
 	_ = flags.MarkHidden("pprof") // it exists, so this cannot fail
 }
