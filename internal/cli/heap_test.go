@@ -12,8 +12,14 @@ func TestTheHeapGrowsToTheFloorAndThenInProportion(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, maxPercent}, {1 << 20, maxPercent}, {8 << 20, 500}, {16 << 20, 200}, {24 << 20, 100},
-		{32 << 20, minPercent}, {64 << 20, minPercent}, {1 << 40, minPercent},
+		{0, maxPercent},
+		{1 << 20, maxPercent},
+		{8 << 20, 500},
+		{16 << 20, 200},
+		{24 << 20, 100},
+		{32 << 20, minPercent},
+		{64 << 20, minPercent},
+		{1 << 40, minPercent},
 	} {
 		if got := percentFor(c.live); got != c.want {
 			t.Errorf("with %d MiB alive: %d %%, want %d", c.live>>20, got, c.want)
