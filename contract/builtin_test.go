@@ -57,7 +57,12 @@ func builtin(t testing.TB, name string) *contract.Contract {
 
 func render(t testing.TB, c *contract.Contract, event *postrider.Event, now time.Time, secrets ...string) contract.Request {
 	t.Helper()
-	r, err := c.NewRenderer(anEndpoint(secrets...))
+	return renderFor(t, c, anEndpoint(secrets...), event, now)
+}
+
+func renderFor(t testing.TB, c *contract.Contract, endpoint *postrider.Endpoint, event *postrider.Event, now time.Time) contract.Request {
+	t.Helper()
+	r, err := c.NewRenderer(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}

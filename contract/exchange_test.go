@@ -85,11 +85,35 @@ func (x exchange) event(t *testing.T) *postrider.Event {
 	return event
 }
 
+// endpoint holds the secrets; next_secret and rotation_until, when they stand there, are a rotation.
+func (x exchange) endpoint(t *testing.T) *postrider.Endpoint {
+	t.Helper()
+	e := anEndpoint(x.secrets...)
+	if next, given := x.values["next_secret"]; given {
+		e.Rotation = &postrider.SecretRotation{Next: postrider.NewSecret(next), Until: x.time(t, "rotation_until")}
+	}
+	return e
+}
+
+// inForce says by the words of the rule which secrets sign: where a list is carried the new and the old
+// until the rotation's end, elsewhere the old; afterwards the new alone.
+func (x exchange) inForce(t *testing.T) (list []string, single string) {
+	t.Helper()
+	next, rotating := x.values["next_secret"]
+	switch {
+	case !rotating:
+		return x.secrets, x.secrets[0]
+	case x.time(t, "clock").Before(x.time(t, "rotation_until")):
+		return append([]string{next}, x.secrets...), x.secrets[0]
+	}
+	return []string{next}, next
+}
+
 // play makes the request and judges the answer, and gives both as the file should hold them.
 func (x exchange) play(t *testing.T) (request, outcome string) {
 	t.Helper()
 	c := builtin(t, x.values["contract"])
-	sent := render(t, c, x.event(t), x.time(t, "clock"), x.secrets...)
+	sent := renderFor(t, c, x.endpoint(t), x.event(t), x.time(t, "clock"))
 	var text strings.Builder
 	for _, field := range sent.Header {
 		fmt.Fprintf(&text, "%s: %s\n", field.Name, field.Value)
@@ -163,9 +187,10 @@ func TestSignaturesInExchangesAreRight(t *testing.T) {
 			mac.Write([]byte(message))
 			return mac.Sum(nil)
 		}
+		list, single := x.inForce(t)
 		standard := func() string {
 			var signatures []string
-			for _, secret := range x.secrets {
+			for _, secret := range list {
 				key := []byte(secret)
 				if encoded, is := strings.CutPrefix(secret, "whsec_"); is {
 					decoded, err := base64.StdEncoding.DecodeString(encoded)
@@ -179,7 +204,7 @@ func TestSignaturesInExchangesAreRight(t *testing.T) {
 			}
 			return strings.Join(signatures, " ")
 		}
-		bare := hex.EncodeToString(sum([]byte(x.secrets[0]), body))
+		bare := hex.EncodeToString(sum([]byte(single), body))
 		want := map[string]string{}
 		switch x.values["contract"] {
 		case "generic":
@@ -189,7 +214,7 @@ func TestSignaturesInExchangesAreRight(t *testing.T) {
 		case "xemelgo":
 			want = map[string]string{"xemelgo-signature": "sha256=" + bare}
 		case "ewarehousing":
-			want = map[string]string{"X-Hmac-SHA256": base64.StdEncoding.EncodeToString(sum([]byte(x.secrets[0]), body))}
+			want = map[string]string{"X-Hmac-SHA256": base64.StdEncoding.EncodeToString(sum([]byte(single), body))}
 		case "shiip":
 			want = map[string]string{"X-Signature": bare}
 		}

@@ -116,6 +116,8 @@ func (c *Contract) describe(code postrider.OutcomeCode) string {
 		return "the request could not be made"
 	case postrider.OutcomeInterrupted:
 		return "the gateway stopped before an answer came"
+	case postrider.OutcomeToken:
+		return "no OAuth token could be had, so nothing was sent"
 	}
 	return "what came back is not HTTP"
 }

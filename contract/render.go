@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,11 @@ type Renderer struct {
 	closing string
 	headers []headerPiece
 	signers []signerPiece
+
+	// While a rotation is under way: who signs from until on. Both are keyed once, so that the moment of
+	// the change costs a comparison and no new renderer.
+	until      time.Time // zero: no rotation
+	afterwards []signerPiece
 }
 
 // piece is one member of the envelope: literal text up to the value, and the value.
@@ -47,8 +53,10 @@ type Request struct {
 	ends    []int
 }
 
-// NewRenderer prepares a renderer for the endpoint's secrets. The error is of CodeInvalid when a
-// secret is missing or not in the form that the contract's signatures need.
+// NewRenderer prepares a renderer for the endpoint's secrets. While a rotation is under way, signatures
+// whose header carries a list are made with the new secret and the old, the others with the old alone;
+// from the rotation's end on, by the attempt's clock, all are made with the new. The error is of
+// CodeInvalid when a secret is missing or not in the form that the contract's signatures need.
 func (c *Contract) NewRenderer(endpoint *postrider.Endpoint) (*Renderer, error) {
 	r := &Renderer{form: c.document.Body.Form}
 	for i, field := range c.document.Body.Fields {
@@ -59,14 +67,29 @@ func (c *Contract) NewRenderer(endpoint *postrider.Endpoint) (*Renderer, error) 
 	for _, h := range c.document.Headers {
 		r.headers = append(r.headers, headerPiece{postrider.HeaderField{Name: h.Name, Value: h.Literal}, h.Source})
 	}
+	if endpoint.Rotation == nil {
+		var err error
+		r.signers, err = c.signers(endpoint, time.Time{})
+		return r, err
+	}
+	r.until = endpoint.Rotation.Until
+	var before, after error
+	r.signers, before = c.signers(endpoint, r.until.Add(-time.Nanosecond))
+	r.afterwards, after = c.signers(endpoint, r.until)
+	return r, cmp.Or(before, after)
+}
+
+// signers keys the contract's signatures with the secrets in force at now.
+func (c *Contract) signers(endpoint *postrider.Endpoint, now time.Time) ([]signerPiece, error) {
+	signers := make([]signerPiece, 0, len(c.document.Signatures))
 	for _, scheme := range c.document.Signatures {
-		signer, err := signature.NewSigner(scheme, endpoint.Secrets)
+		signer, err := signature.NewSigner(scheme, endpoint.SigningSecrets(now, scheme.Separator != ""))
 		if err != nil {
 			return nil, err
 		}
-		r.signers = append(r.signers, signerPiece{scheme.Header, signer, c.carriesUUID(scheme.IDHeader)})
+		signers = append(signers, signerPiece{scheme.Header, signer, c.carriesUUID(scheme.IDHeader)})
 	}
-	return r, nil
+	return signers, nil
 }
 
 func separator(i int) string {
@@ -87,7 +110,7 @@ func (c *Contract) carriesUUID(header string) bool {
 
 // Render puts the request of one attempt into dst, whose slices it reuses. It is a pure function of
 // the endpoint's configuration, the event and now, the attempt's clock; now shows only in headers
-// whose source is attempt.timestamp and in signatures over it. Everything else is the same in every
+// whose source is attempt.timestamp, in signatures over it, and in which secrets sign during a rotation. Everything else is the same in every
 // attempt. The error is of CodeInvalid: an event that intake should not have taken.
 func (r *Renderer) Render(dst *Request, event *postrider.Event, now time.Time) error {
 	ids := identity{event: event}
@@ -176,14 +199,18 @@ func (r *Renderer) renderHeader(dst *Request, ids *identity, now time.Time) erro
 		dst.scratch, dst.ends = text, ends
 		return postrider.Errorf(postrider.CodeInvalid, "the event's id or topic holds a character (%q) that no header can carry", text[at])
 	}
-	for i := range r.signers {
+	signers := r.signers
+	if !r.until.IsZero() && !now.Before(r.until) {
+		signers = r.afterwards
+	}
+	for i := range signers {
 		id := ""
-		if r.signers[i].uuid {
+		if signers[i].uuid {
 			id = ids.uuidText()
 		} else {
 			id = ids.publicID()
 		}
-		text = r.signers[i].signer.AppendHeader(text, id, now, dst.Body)
+		text = signers[i].signer.AppendHeader(text, id, now, dst.Body)
 		ends = append(ends, len(text))
 	}
 	dst.scratch, dst.ends = text, ends
@@ -202,8 +229,8 @@ func (r *Renderer) renderHeader(dst *Request, ids *identity, now time.Time) erro
 		}
 		dst.Header = append(dst.Header, field)
 	}
-	for i := range r.signers {
-		dst.Header = append(dst.Header, postrider.HeaderField{Name: r.signers[i].name, Value: take()})
+	for i := range signers {
+		dst.Header = append(dst.Header, postrider.HeaderField{Name: signers[i].name, Value: take()})
 	}
 	return nil
 }
