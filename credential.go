@@ -1,6 +1,9 @@
 package postrider
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SecretRotation is the exchange of an endpoint's signing secret while both are known to its receiver.
 // Contracts whose signature header carries a list sign with both until Until; the others sign with
@@ -38,6 +41,13 @@ type EndpointAuth struct {
 func (a *EndpointAuth) IsZero() bool {
 	return a.OAuth == nil && a.Basic == nil && len(a.Headers) == 0 && a.Certificate == nil
 }
+
+// Equal reports whether both ask for the same.
+func (a *EndpointAuth) Equal(b *EndpointAuth) bool {
+	return same(a.OAuth, b.OAuth) && same(a.Basic, b.Basic) && slices.Equal(a.Headers, b.Headers) && same(a.Certificate, b.Certificate)
+}
+
+func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // OAuthClient gets tokens by the client credentials grant (RFC 6749, section 4.4).
 type OAuthClient struct {

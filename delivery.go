@@ -131,4 +131,5 @@ const (
 	OutcomeProtocol       OutcomeCode = "protocol"        // what came back is not HTTP
 	OutcomeContract       OutcomeCode = "contract"        // the request could not be made: contract, secret or URL is at fault
 	OutcomeInterrupted    OutcomeCode = "interrupted"     // the gateway stopped before an answer came
+	OutcomeToken          OutcomeCode = "token"           // no OAuth token could be had, so nothing was sent
 )

@@ -77,7 +77,7 @@ func outcomeCodes() []postrider.OutcomeCode {
 		postrider.OutcomeDelivered, postrider.OutcomeHTTPStatus, postrider.OutcomeDNS, postrider.OutcomeRefused,
 		postrider.OutcomeUnreachable, postrider.OutcomeTLS, postrider.OutcomeTimeout, postrider.OutcomeReset,
 		postrider.OutcomeTooLarge, postrider.OutcomeBlockedAddress, postrider.OutcomeProtocol,
-		postrider.OutcomeContract, postrider.OutcomeInterrupted,
+		postrider.OutcomeContract, postrider.OutcomeInterrupted, postrider.OutcomeToken,
 	}
 }
 

@@ -20,7 +20,7 @@ var (
 		"", postrider.OutcomeDelivered, postrider.OutcomeHTTPStatus, postrider.OutcomeDNS, postrider.OutcomeRefused,
 		postrider.OutcomeUnreachable, postrider.OutcomeTLS, postrider.OutcomeTimeout, postrider.OutcomeReset,
 		postrider.OutcomeTooLarge, postrider.OutcomeBlockedAddress, postrider.OutcomeProtocol,
-		postrider.OutcomeContract, postrider.OutcomeInterrupted,
+		postrider.OutcomeContract, postrider.OutcomeInterrupted, postrider.OutcomeToken,
 	}
 	// A delivery's reason is one of its own words or an outcome's code.
 	reasonWords = [...]postrider.ReasonCode{
@@ -31,7 +31,7 @@ var (
 		postrider.ReasonCode(postrider.OutcomeTimeout), postrider.ReasonCode(postrider.OutcomeReset),
 		postrider.ReasonCode(postrider.OutcomeTooLarge), postrider.ReasonCode(postrider.OutcomeBlockedAddress),
 		postrider.ReasonCode(postrider.OutcomeProtocol), postrider.ReasonCode(postrider.OutcomeContract),
-		postrider.ReasonCode(postrider.OutcomeInterrupted),
+		postrider.ReasonCode(postrider.OutcomeInterrupted), postrider.ReasonCode(postrider.OutcomeToken),
 	}
 )
 
