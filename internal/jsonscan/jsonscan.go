@@ -16,9 +16,14 @@ import (
 	"fmt"
 )
 
-// MaxDepth is the deepest nesting of a whole text, in levels: "[]" has one, "[{}]" two. It leaves
-// room for a value of 1,000 levels inside the body that publishes it or the envelope that delivers it.
-const MaxDepth = 1001
+// The deepest nesting of whole texts, in levels: "[]" has one, "[{}]" two.
+const (
+	// MaxDepth leaves room for a value of 1,000 levels inside an event inside an array of events.
+	MaxDepth = 1002
+	// EventDepth leaves room for a value of 1,000 levels inside the body that publishes it or the
+	// envelope that delivers it.
+	EventDepth = MaxDepth - 1
+)
 
 // SyntaxError says where a text stops being JSON.
 type SyntaxError struct {

@@ -55,7 +55,7 @@ func (ps *parsers) put(p *parser) {
 // topics, ids and environments look like is ingest's to say.
 func (p *parser) parse(text []byte, event *ingest.Publication) (tenant string, err error) {
 	p.event, p.tenant, p.seen, p.faults, p.count = event, "", 0, postrider.Faults{}, 0
-	err = jsonscan.Members(text, jsonscan.MaxDepth, p.visit)
+	err = jsonscan.Members(text, jsonscan.EventDepth, p.visit)
 	if err != nil && !errors.Is(err, errEnough) {
 		return "", notAnEvent(err)
 	}
