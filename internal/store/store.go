@@ -23,6 +23,7 @@ type Store interface {
 	Inbox
 	Queue
 	Journal
+	Replays
 	Tenants
 	Endpoints
 	Keys

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Inbox", inboxTests()},
 		{"Queue", queueTests()},
 		{"Journal", journalTests()},
+		{"Replays", replayTests()},
 		{"Tenants", tenantTests()},
 		{"Keys", keyTests()},
 		{"Endpoints", endpointTests()},
