@@ -15,7 +15,7 @@ func TestSecretsAreRevealedWhereTheyMustBe(t *testing.T) {
 		"internal/config/config.go":         "the operator's key has a least length",
 		"internal/server/firststart.go":     "the operator's key is kept as its hash",
 		"internal/server/bootstrap.go":      "a bootstrapped key is kept as its hash",
-		"internal/store/sqlite/endpoint.go": "signing secrets are needed again, in full, for every request",
+		"internal/store/sqlite/vault.go":    "signing secrets are needed again, in full, for every request",
 		"internal/restapi/admin.go":         "a new key is shown once, in the answer that made it",
 		"internal/restapi/webhook.go":       "a generated secret is shown once, in the answer that made it",
 		"internal/cli/serve.go":             "the operator's first key is shown once, when it was made",

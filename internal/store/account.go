@@ -9,14 +9,16 @@ import (
 
 // Users keeps people and their refresh tokens.
 type Users interface {
-	// CreateUser adds a user. CodeConflict when the login is taken, in any tenant.
+	// CreateUser adds a user. CodeConflict when the login is taken, in any tenant. Logins are the same
+	// when their bytes are.
 	CreateUser(ctx context.Context, user *postrider.User) error
 	FindUser(ctx context.Context, id postrider.UserID) (*postrider.User, error)
 	FindUserByLogin(ctx context.Context, login string) (*postrider.User, error)
-	// Users lists a tenant's users, or with the zero tenant the operator's, by id.
+	// Users lists a tenant's users, or with the zero tenant the operator's, by id, those after the
+	// given one, at most limit.
 	Users(ctx context.Context, tenant postrider.TenantID, after postrider.UserID, limit int) ([]postrider.User, error)
-	// UpdateUser changes what the patch names. A new password, Disabled and a new role end the
-	// user's refresh tokens in the same transaction.
+	// UpdateUser changes what the patch names and gives the user as it is then. A password, another
+	// role and being disabled end the user's refresh tokens in the same transaction.
 	UpdateUser(ctx context.Context, tenant postrider.TenantID, id postrider.UserID, patch UserPatch, now time.Time) (*postrider.User, error)
 	// DeleteUser removes a user with its refresh tokens.
 	DeleteUser(ctx context.Context, tenant postrider.TenantID, id postrider.UserID) error
@@ -31,14 +33,16 @@ type UserPatch struct {
 
 // Tokens keeps refresh tokens by their hash.
 type Tokens interface {
+	// CreateToken adds a token. CodeNotFound when its user is not there or disabled, CodeConflict when
+	// the hash is there already.
 	CreateToken(ctx context.Context, token *postrider.RefreshToken) error
 	// RotateToken uses up the token of this hash and stores next in its place, with its User and
 	// Family filled in; next's ExpiresAt is the caller's. CodeNotFound when there is no such token or
-	// it has expired. A token that was used up before is a theft: its whole family ends, CodeConflict.
+	// it has expired, at or before now. A token that was used up before is a theft: its whole family ends, CodeConflict.
 	RotateToken(ctx context.Context, hash [32]byte, next *postrider.RefreshToken, now time.Time) error
 	// EndTokens ends a user's refresh tokens.
 	EndTokens(ctx context.Context, user postrider.UserID) error
-	// PruneTokens removes tokens that expired before now, at most limit, and reports how many.
+	// PruneTokens removes tokens that expired at or before now, at most limit, and reports how many.
 	PruneTokens(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -53,6 +57,7 @@ type Settings interface {
 
 // Audit keeps what was done, for ever appended to.
 type Audit interface {
+	// AppendAudit adds an entry. CodeConflict when its id is there already in its tenant.
 	AppendAudit(ctx context.Context, entry *postrider.AuditEntry) error
 	// AuditEntries lists a tenant's entries, or with the zero tenant the operator's, the newest
 	// first, those before the given one (the zero ID: from the newest), at most limit.

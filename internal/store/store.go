@@ -27,6 +27,10 @@ type Store interface {
 	Tenants
 	Endpoints
 	Keys
+	Users
+	Tokens
+	Settings
+	Audit
 
 	// Ping reports whether the store can be written to.
 	Ping(ctx context.Context) error
@@ -217,6 +221,8 @@ type EndpointPatch struct {
 	MaxInFlight    *int
 	RateLimit      *float64
 	RateBurst      *int
+	Rotation       **postrider.SecretRotation // pointing to nil ends the rotation that is under way
+	Auth           *postrider.EndpointAuth    // replaces all of it; the zero value asks for nothing
 }
 
 // Keys keeps bearer keys, by the hash of their text.
@@ -229,4 +235,13 @@ type Keys interface {
 	Keys(ctx context.Context, tenant postrider.TenantID) ([]postrider.Key, error)
 	// DeleteKey revokes a key.
 	DeleteKey(ctx context.Context, tenant postrider.TenantID, id postrider.KeyID) error
+	// TouchKeys notes when keys were last used, many in one transaction. A time before the one that is
+	// known changes nothing, and a key that is gone is passed over.
+	TouchKeys(ctx context.Context, uses []KeyUse) error
+}
+
+// KeyUse says that a key was used.
+type KeyUse struct {
+	Key postrider.KeyID
+	At  time.Time
 }

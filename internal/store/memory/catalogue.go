@@ -97,6 +97,9 @@ func (s *Store) UpdateEndpoint(ctx context.Context, tenant postrider.TenantID, i
 	set(&changed.MaxInFlight, p.MaxInFlight)
 	set(&changed.RateLimit, p.RateLimit)
 	set(&changed.RateBurst, p.RateBurst)
+	set(&changed.Rotation, p.Rotation)
+	set(&changed.Auth, p.Auth)
+	changed = clone(changed) // what the patch points to stays its caller's
 	if p.State != nil {
 		wasDisabled := changed.State == postrider.EndpointDisabled
 		changed.State = *p.State
@@ -195,6 +198,28 @@ func (s *Store) DeleteKey(ctx context.Context, tenant postrider.TenantID, id pos
 	return notFound("key", id)
 }
 
+// TouchKeys fulfils store.Keys.
+func (s *Store) TouchKeys(ctx context.Context, uses []store.KeyUse) error {
+	unlock, err := s.lock(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	last := make(map[postrider.KeyID]time.Time, len(uses))
+	for _, use := range uses {
+		if at := milli(use.At); at.After(last[use.Key]) {
+			last[use.Key] = at
+		}
+	}
+	for hash, key := range s.apiKeys {
+		if at := last[key.ID]; at.After(key.LastUsedAt) {
+			key.LastUsedAt = at
+			s.apiKeys[hash] = key
+		}
+	}
+	return nil
+}
+
 func (s *Store) registered(tenant postrider.TenantID, id postrider.EndpointID) *postrider.Endpoint {
 	if e := s.endpoints[id]; e != nil && e.Tenant == tenant && !e.Deleted() {
 		return e
@@ -214,7 +239,20 @@ func (s *Store) sorted() []*postrider.Endpoint {
 func clone(e *postrider.Endpoint) *postrider.Endpoint {
 	c := *e
 	c.Topics, c.Secrets = slices.Clone(e.Topics), slices.Clone(e.Secrets)
+	c.Rotation = copyOf(e.Rotation)
+	c.Auth = postrider.EndpointAuth{
+		OAuth: copyOf(e.Auth.OAuth), Basic: copyOf(e.Auth.Basic),
+		Headers: slices.Clone(e.Auth.Headers), Certificate: copyOf(e.Auth.Certificate),
+	}
 	return &c
+}
+
+func copyOf[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }
 
 func set[T any](field *T, value *T) {

@@ -29,6 +29,10 @@ type Store struct {
 	endpoints  map[postrider.EndpointID]*postrider.Endpoint
 	tenants    map[postrider.TenantID]postrider.Tenant
 	apiKeys    map[[32]byte]postrider.Key
+	users      map[postrider.UserID]postrider.User
+	tokens     map[[32]byte]refreshToken
+	settings   map[string][]byte
+	audit      map[postrider.TenantID]map[postrider.ID]postrider.AuditEntry
 }
 
 // eventKey is an idempotency key or a given id, inside its tenant and environment.
@@ -55,6 +59,10 @@ func New() *Store {
 		endpoints:  make(map[postrider.EndpointID]*postrider.Endpoint),
 		tenants:    make(map[postrider.TenantID]postrider.Tenant),
 		apiKeys:    make(map[[32]byte]postrider.Key),
+		users:      make(map[postrider.UserID]postrider.User),
+		tokens:     make(map[[32]byte]refreshToken),
+		settings:   make(map[string][]byte),
+		audit:      make(map[postrider.TenantID]map[postrider.ID]postrider.AuditEntry),
 	}
 }
 

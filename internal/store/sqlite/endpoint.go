@@ -12,7 +12,8 @@ import (
 )
 
 const endpointColumns = `e.num, e.id, t.id, e.environment, e.url, e.topics, e.contract, e.description, e.state,
-	e.disabled_reason, e.disabled_at, e.max_in_flight, e.rate_limit, e.rate_burst, e.created_at, e.updated_at, e.deleted_at`
+	e.disabled_reason, e.disabled_at, e.max_in_flight, e.rate_limit, e.rate_burst, e.created_at, e.updated_at, e.deleted_at,
+	e.rotation_started_at, e.rotation_until`
 
 const (
 	endpointAnywhereText = "SELECT " + endpointColumns + " FROM endpoint e JOIN tenant t ON t.num = e.tenant WHERE e.id = ?"
@@ -21,7 +22,6 @@ const (
 	endpointsText        = "SELECT " + endpointColumns + ` FROM tenant t JOIN endpoint e ON e.tenant = t.num
 		WHERE t.id = ?1 AND e.id > ?2 AND e.deleted_at IS NULL
 		AND (?3 = 0 OR e.environment = ?3) AND (?4 = '' OR e.contract = ?4) ORDER BY e.id LIMIT ?5`
-	secretsText = "SELECT secret FROM endpoint_secret WHERE endpoint = ? ORDER BY place"
 )
 
 // visitPage is how many endpoints EachEndpoint reads at once.
@@ -44,12 +44,13 @@ func (s *Store) CreateEndpoint(ctx context.Context, e *postrider.Endpoint) error
 		if found != nil {
 			return postrider.Errorf(postrider.CodeConflict, "there is a webhook %s already", e.ID)
 		}
+		started, until := rotationTimes(e)
 		_, err = c.run(`INSERT INTO endpoint (id, tenant, environment, url, topics, contract, description, state,
-			disabled_reason, disabled_at, max_in_flight, rate_limit, rate_burst, created_at, updated_at, deleted_at)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			disabled_reason, disabled_at, max_in_flight, rate_limit, rate_burst, created_at, updated_at, deleted_at,
+			rotation_started_at, rotation_until) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			e.ID.ID[:], tenant[0], number(environmentWords[:], e.Environment), e.URL, joinTopics(e.Topics), e.Contract, e.Description,
 			number(endpointStateWords[:], e.State), string(e.DisabledReason), millis(e.DisabledAt), int64(e.MaxInFlight),
-			e.RateLimit, int64(e.RateBurst), e.CreatedAt.UnixMilli(), e.UpdatedAt.UnixMilli(), millis(e.DeletedAt))
+			e.RateLimit, int64(e.RateBurst), e.CreatedAt.UnixMilli(), e.UpdatedAt.UnixMilli(), millis(e.DeletedAt), started, until)
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, e *postrider.Endpoint) error
 		if err != nil {
 			return err
 		}
-		return writeSecrets(c, row[0].(int64), e.Secrets)
+		return s.vault.writeSecrets(c, row[0].(int64), e)
 	})
 }
 
@@ -152,8 +153,8 @@ func (s *Store) collectEndpoints(ctx context.Context, rows *sql.Rows) (last int6
 func (s *Store) UpdateEndpoint(ctx context.Context, tenant postrider.TenantID, id postrider.EndpointID, patch store.EndpointPatch, now time.Time) (*postrider.Endpoint, error) {
 	return s.changeEndpoint(ctx, tenant, id, func(c *connection, num int64, e *postrider.Endpoint) error {
 		applyPatch(e, &patch, now)
-		if patch.Secrets != nil {
-			return writeSecrets(c, num, e.Secrets)
+		if patch.Secrets != nil || patch.Rotation != nil || patch.Auth != nil {
+			return s.vault.writeSecrets(c, num, e)
 		}
 		return nil
 	})
@@ -188,16 +189,20 @@ func (s *Store) changeEndpoint(ctx context.Context, tenant postrider.TenantID, i
 			return err
 		}
 		for _, row := range secrets {
-			e.Secrets = append(e.Secrets, openSecret(row[0].([]byte)))
+			if err := s.vault.readSecret(e, valueRow(row)); err != nil {
+				return err
+			}
 		}
 		if err := change(c, num, e); err != nil {
 			return err
 		}
 		endpoint = e
+		started, until := rotationTimes(e)
 		_, err = c.run(`UPDATE endpoint SET url = ?, topics = ?, contract = ?, description = ?, state = ?, disabled_reason = ?,
-			disabled_at = ?, max_in_flight = ?, rate_limit = ?, rate_burst = ?, updated_at = ?, deleted_at = ? WHERE num = ?`,
+			disabled_at = ?, max_in_flight = ?, rate_limit = ?, rate_burst = ?, updated_at = ?, deleted_at = ?,
+			rotation_started_at = ?, rotation_until = ? WHERE num = ?`,
 			e.URL, joinTopics(e.Topics), e.Contract, e.Description, number(endpointStateWords[:], e.State), string(e.DisabledReason),
-			millis(e.DisabledAt), int64(e.MaxInFlight), e.RateLimit, int64(e.RateBurst), e.UpdatedAt.UnixMilli(), millis(e.DeletedAt), num)
+			millis(e.DisabledAt), int64(e.MaxInFlight), e.RateLimit, int64(e.RateBurst), e.UpdatedAt.UnixMilli(), millis(e.DeletedAt), started, until, num)
 		return err
 	})
 	if err != nil {
@@ -215,6 +220,8 @@ func applyPatch(e *postrider.Endpoint, p *store.EndpointPatch, now time.Time) {
 	set(&e.MaxInFlight, p.MaxInFlight)
 	set(&e.RateLimit, p.RateLimit)
 	set(&e.RateBurst, p.RateBurst)
+	set(&e.Rotation, p.Rotation)
+	set(&e.Auth, p.Auth)
 	e.UpdatedAt = wholeMillis(now)
 	if p.State == nil {
 		return
@@ -242,45 +249,34 @@ func scanEndpoint(row scanner) (num int64, e *postrider.Endpoint, err error) {
 	e = new(postrider.Endpoint)
 	var environment, state any
 	var topics string
+	var started, until sql.NullInt64
 	err = row.Scan(&num, (*blobID)(&e.ID.ID), (*blobID)(&e.Tenant.ID), &environment, &e.URL, &topics, &e.Contract, &e.Description,
 		&state, (*string)(&e.DisabledReason), (*blobTime)(&e.DisabledAt), &e.MaxInFlight, &e.RateLimit, &e.RateBurst,
-		(*blobTime)(&e.CreatedAt), (*blobTime)(&e.UpdatedAt), (*blobTime)(&e.DeletedAt))
+		(*blobTime)(&e.CreatedAt), (*blobTime)(&e.UpdatedAt), (*blobTime)(&e.DeletedAt),
+		&started, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil, notFound("webhook")
 	}
 	e.Environment = word(environmentWords[:], environment)
 	e.State = word(endpointStateWords[:], state)
 	e.Topics = splitTopics(topics)
+	if until.Valid {
+		e.Rotation = &postrider.SecretRotation{StartedAt: time.UnixMilli(started.Int64).UTC(), Until: time.UnixMilli(until.Int64).UTC()} // Next comes with the secrets
+	}
 	return num, e, err
 }
 
+// rotationTimes are the columns of a rotation.
+func rotationTimes(e *postrider.Endpoint) (started, until any) {
+	if e.Rotation == nil {
+		return nil, nil
+	}
+	return e.Rotation.StartedAt.UnixMilli(), e.Rotation.Until.UnixMilli()
+}
+
 func (s *Store) readSecrets(ctx context.Context, num int64, e *postrider.Endpoint) error {
-	return each(ctx, s.queries.secrets, func(row scanner) error {
-		var sealed []byte
-		err := row.Scan(&sealed)
-		e.Secrets = append(e.Secrets, openSecret(sealed))
-		return err
-	}, num)
+	return each(ctx, s.queries.secrets, func(row scanner) error { return s.vault.readSecret(e, row) }, num)
 }
-
-func writeSecrets(c *connection, num int64, secrets []postrider.Secret) error {
-	if _, err := c.run("DELETE FROM endpoint_secret WHERE endpoint = ?", num); err != nil {
-		return err
-	}
-	for i, secret := range secrets {
-		if _, err := c.run("INSERT INTO endpoint_secret (endpoint, place, secret) VALUES (?, ?, ?)", num, int64(i), sealSecret(secret)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sealSecret gives the stored form of a signing secret, and openSecret reads it. They are the one
-// place where secrets go to and come from the disk; they are kept as they are, so the folder's
-// permissions are what guards them.
-func sealSecret(secret postrider.Secret) []byte { return []byte(secret.Reveal()) }
-
-func openSecret(sealed []byte) postrider.Secret { return postrider.NewSecret(string(sealed)) }
 
 // A topic pattern holds no line break, so topics are stored one a line.
 

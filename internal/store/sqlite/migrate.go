@@ -17,7 +17,7 @@ import (
 var migrationFiles embed.FS
 
 // newestSchema is the number of the last file in migration/.
-const newestSchema = 1
+const newestSchema = 2
 
 // schemaVersion reads the schema's version, 0 for a new file, over a connection that cannot write.
 func (s *Store) schemaVersion() (version int64, err error) {

@@ -47,6 +47,7 @@ type Store struct {
 	writer    *writer
 	reader    *sql.DB
 	queries   queries
+	vault     vault
 
 	use    sync.RWMutex // held for reading by each call that reads, for writing by Close
 	closed bool

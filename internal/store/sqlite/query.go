@@ -18,6 +18,9 @@ type queries struct {
 	tenantByID, tenantByName, tenants       *sql.Stmt
 	keyByHash, keysOfTenant, keysOfOperator *sql.Stmt
 
+	userByID, userByLogin, usersOfTenant, usersOfOperator *sql.Stmt
+	setting, audit, auditOfOperator                       *sql.Stmt
+
 	endpointOfTenant, endpointAnywhere, endpointsAfter, secrets *sql.Stmt
 
 	lanes, due, nextDue                     *sql.Stmt
@@ -37,6 +40,14 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 		{&q.keyByHash, "SELECT " + keyColumns + " FROM api_key k LEFT JOIN tenant t ON t.num = k.tenant WHERE k.hash = ?"},
 		{&q.keysOfTenant, "SELECT " + keyColumns + " FROM tenant t JOIN api_key k ON k.tenant = t.num WHERE t.id = ? ORDER BY k.id"},
 		{&q.keysOfOperator, "SELECT " + keyColumns + " FROM api_key k LEFT JOIN tenant t ON t.num = k.tenant WHERE k.tenant IS NULL ORDER BY k.id"},
+
+		{&q.userByID, userByIDText},
+		{&q.userByLogin, userByLoginText},
+		{&q.usersOfTenant, usersOfTenantText},
+		{&q.usersOfOperator, usersOfOperatorText},
+		{&q.setting, settingText},
+		{&q.audit, auditText},
+		{&q.auditOfOperator, auditOperatorText},
 
 		{&q.endpointOfTenant, endpointOfTenantText},
 		{&q.endpointAnywhere, endpointAnywhereText},
@@ -158,6 +169,8 @@ func (r valueRow) Scan(dest ...any) error {
 			*d, ok = r[i].(float64)
 		case *string:
 			*d, ok = r[i].(string)
+		case *[]byte:
+			*d, ok = r[i].([]byte)
 		default:
 			ok = false
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/store"
 )
 
 // CreateTenant fulfils store.Tenants.
@@ -69,20 +70,13 @@ func scanTenant(row scanner, tenant *postrider.Tenant) error {
 // CreateKey fulfils store.Keys.
 func (s *Store) CreateKey(ctx context.Context, key *postrider.Key) error {
 	return s.writer.change(ctx, func(c *connection) error {
-		var tenant any
-		if !key.Tenant.IsZero() {
-			row, err := c.row("SELECT num FROM tenant WHERE id = ?", key.Tenant.ID[:])
-			if err != nil {
-				return err
-			}
-			if row == nil {
-				return notFound("tenant")
-			}
-			tenant = row[0]
+		tenant, err := owner(c, key.Tenant)
+		if err != nil {
+			return err
 		}
-		_, err := c.run(`INSERT INTO api_key (id, tenant, environment, role, name, hash, created_at, expires_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, key.ID.ID[:], tenant, number(environmentWords[:], key.Environment),
-			string(key.Role), key.Name, key.Hash[:], key.CreatedAt.UnixMilli(), millis(key.ExpiresAt))
+		_, err = c.run(`INSERT INTO api_key (id, tenant, environment, role, name, hash, created_at, expires_at, last_used_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, key.ID.ID[:], tenant, number(environmentWords[:], key.Environment),
+			string(key.Role), key.Name, key.Hash[:], key.CreatedAt.UnixMilli(), millis(key.ExpiresAt), millis(key.LastUsedAt))
 		if err != nil && isConstraint(err) {
 			return postrider.Errorf(postrider.CodeConflict, "this key is there already")
 		}
@@ -140,13 +134,26 @@ func (s *Store) DeleteKey(ctx context.Context, tenant postrider.TenantID, id pos
 	})
 }
 
-const keyColumns = "k.id, t.id, k.environment, k.role, k.name, k.hash, k.created_at, k.expires_at"
+// TouchKeys fulfils store.Keys.
+func (s *Store) TouchKeys(ctx context.Context, uses []store.KeyUse) error {
+	return s.writer.change(ctx, func(c *connection) error {
+		for i := range uses {
+			at := uses[i].At.UnixMilli()
+			if _, err := c.run("UPDATE api_key SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, ?) <= ?", at, uses[i].Key.ID[:], at, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const keyColumns = "k.id, t.id, k.environment, k.role, k.name, k.hash, k.created_at, k.expires_at, k.last_used_at"
 
 func scanKey(row scanner, key *postrider.Key) error {
 	var environment any
 	var hash []byte
 	err := row.Scan((*blobID)(&key.ID.ID), (*blobID)(&key.Tenant.ID), &environment, &key.Role, &key.Name, &hash,
-		(*blobTime)(&key.CreatedAt), (*blobTime)(&key.ExpiresAt))
+		(*blobTime)(&key.CreatedAt), (*blobTime)(&key.ExpiresAt), (*blobTime)(&key.LastUsedAt))
 	copy(key.Hash[:], hash)
 	key.Environment = word(environmentWords[:], environment)
 	return err

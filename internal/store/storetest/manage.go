@@ -96,6 +96,23 @@ func keyTests() []test {
 				b.equal("keys", got, want[tenant])
 			}
 		}},
+		{"a key keeps when it was used last, whoever it belongs to", func(b *bench) {
+			mine, operators, unused := key(b.acme, 1), key(postrider.TenantID{}, 2), key(b.acme, 3)
+			operators.LastUsedAt = start
+			for _, k := range []*postrider.Key{mine, operators, unused} {
+				b.must(b.CreateKey(b.ctx, k))
+			}
+			at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
+			b.must(b.TouchKeys(b.ctx, nil))
+			b.must(b.TouchKeys(b.ctx, []store.KeyUse{{Key: mine.ID, At: at(5)}, {Key: postrider.NewKeyID(start), At: at(1)}, {Key: operators.ID, At: at(-1)}}))
+			b.must(b.TouchKeys(b.ctx, []store.KeyUse{{Key: mine.ID, At: at(7).Add(999)}, {Key: mine.ID, At: at(6)}}))
+			mine.LastUsedAt = at(7)
+			for _, want := range []*postrider.Key{mine, operators, unused} {
+				got, err := b.FindKey(b.ctx, want.Hash)
+				b.must(err)
+				b.equal("key", got, want)
+			}
+		}},
 		{"a revoked key is gone, and only its own tenant revokes it", func(b *bench) {
 			mine, operators := key(b.acme, 1), key(postrider.TenantID{}, 2)
 			for _, k := range []*postrider.Key{mine, operators} {
@@ -368,6 +385,22 @@ func everyCall(b *bench, e *postrider.Event, endpoint *postrider.Endpoint) map[s
 	_, errs["FindKey"] = b.FindKey(b.ctx, [32]byte{})
 	_, errs["Keys"] = b.Keys(b.ctx, b.acme)
 	errs["DeleteKey"] = b.DeleteKey(b.ctx, b.acme, postrider.NewKeyID(start))
+	errs["TouchKeys"] = b.TouchKeys(b.ctx, []store.KeyUse{{Key: postrider.NewKeyID(start), At: start}})
+	user := &postrider.User{ID: postrider.NewUserID(start), Login: "x"}
+	errs["CreateUser"] = b.CreateUser(b.ctx, user)
+	_, errs["FindUser"] = b.FindUser(b.ctx, user.ID)
+	_, errs["FindUserByLogin"] = b.FindUserByLogin(b.ctx, user.Login)
+	_, errs["Users"] = b.Users(b.ctx, b.acme, postrider.UserID{}, 1)
+	_, errs["UpdateUser"] = b.UpdateUser(b.ctx, b.acme, user.ID, store.UserPatch{}, start)
+	errs["DeleteUser"] = b.DeleteUser(b.ctx, b.acme, user.ID)
+	errs["CreateToken"] = b.CreateToken(b.ctx, newToken(1, start))
+	errs["RotateToken"] = b.RotateToken(b.ctx, [32]byte{}, newToken(1, start), start)
+	errs["EndTokens"] = b.EndTokens(b.ctx, user.ID)
+	_, errs["PruneTokens"] = b.PruneTokens(b.ctx, start, 1)
+	_, errs["Setting"] = b.Setting(b.ctx, "x")
+	errs["PutSetting"] = b.PutSetting(b.ctx, "x", nil, false)
+	errs["AppendAudit"] = b.AppendAudit(b.ctx, &postrider.AuditEntry{ID: postrider.NewID(start)})
+	_, errs["AuditEntries"] = b.AuditEntries(b.ctx, b.acme, postrider.ID{}, 1)
 	errs["Ping"] = b.Ping(b.ctx)
 	return errs
 }
@@ -377,7 +410,15 @@ func everyCall(b *bench, e *postrider.Event, endpoint *postrider.Endpoint) map[s
 func RunReopen(t *testing.T, open func(t *testing.T, dir string) store.Store) {
 	dir := t.TempDir()
 	b := newBench(t, open(t, dir))
-	endpoint := b.endpoint(b.acme, func(e *postrider.Endpoint) { e.Secrets = []postrider.Secret{postrider.NewSecret("s")} })
+	endpoint := b.endpoint(b.acme, func(e *postrider.Endpoint) {
+		e.Secrets = []postrider.Secret{postrider.NewSecret("s")}
+		e.Rotation, e.Auth = rotation(), fullAuth()
+	})
+	user := b.user(b.acme, "ann")
+	token := b.token(user.ID, 1)
+	b.must(b.PutSetting(b.ctx, "name", []byte("value"), true))
+	entry := postrider.AuditEntry{ID: postrider.NewID(start), At: start, Actor: "key_1", Action: "tenant.create", Subject: "ten_1"}
+	b.must(b.AppendAudit(b.ctx, &entry))
 	key := &postrider.Key{ID: postrider.NewKeyID(start), Tenant: b.acme, Environment: postrider.Production, Role: postrider.RoleAdmin, Hash: [32]byte{1}, CreatedAt: start}
 	b.must(b.CreateKey(b.ctx, key))
 	settled := b.accept(b.event(b.acme, givenID("one")), endpoint)
@@ -400,6 +441,17 @@ func RunReopen(t *testing.T, open func(t *testing.T, dir string) store.Store) {
 	gotKey, err := b.FindKey(b.ctx, key.Hash)
 	b.must(err)
 	b.equal("key", gotKey, key)
+	gotUser, err := b.FindUserByLogin(b.ctx, "ann")
+	b.must(err)
+	b.equal("user", gotUser, user)
+	_, err = b.rotate(token, 2, start)
+	b.must(err)
+	value, err := b.Setting(b.ctx, "name")
+	b.must(err)
+	b.equal("setting", value, []byte("value"))
+	entries, err := b.AuditEntries(b.ctx, postrider.TenantID{}, postrider.ID{}, 10)
+	b.must(err)
+	b.equal("audit", entries, []postrider.AuditEntry{entry})
 	if again := b.acceptOne(&store.Acceptance{Event: b.event(b.acme, givenID("one"))}); !again.Duplicate || again.EventID != settled.ID {
 		b.Errorf("the given id is forgotten: %+v", again)
 	}

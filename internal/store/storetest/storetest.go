@@ -3,7 +3,7 @@
 // that stands in for a store.
 //
 // To begin reading: bench (in this file) makes the tenants and endpoints that most tests need;
-// inbox.go, queue.go, journal.go and manage.go test one role each; concurrent.go tests what happens at the
+// inbox.go, queue.go, journal.go, manage.go and account.go test a role or a few each; concurrent.go tests what happens at the
 // same time; model.go compares a store with a plain model of it under random calls.
 package storetest
 
@@ -31,6 +31,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Tenants", tenantTests()},
 		{"Keys", keyTests()},
 		{"Endpoints", endpointTests()},
+		{"Credentials", credentialTests()},
+		{"Users", userTests()},
+		{"Tokens", tokenTests()},
+		{"Settings", settingTests()},
+		{"Audit", auditTests()},
 		{"Store", storeTests()},
 		{"Concurrency", concurrencyTests()},
 		{"Model", modelTests()},
