@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code says what kind of failure an Error is. Each surface maps codes to its own tongue (an HTTP
@@ -33,6 +34,9 @@ type Error struct {
 	Message string
 	Fields  map[string]string // what is wrong with each named input, when the input is at fault
 	Err     error
+	// RetryAfter is when trying again may help, for CodeRateLimited and CodeUnavailable; zero when it
+	// is not known.
+	RetryAfter time.Duration
 }
 
 // Errorf makes an Error whose message is fit for the user. A cause given with %w becomes a part of

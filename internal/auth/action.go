@@ -12,6 +12,7 @@ const (
 	ReadEvents
 	ReadDeliveries
 	RetryDelivery
+	ReplayDelivery // events and spans of time too
 	RegisterWebhook
 	ReadWebhooks
 	UpdateWebhook // pausing and resuming too
@@ -23,6 +24,15 @@ const (
 	ReadKeys
 	RevokeKey
 	ReadContracts
+	ReadTopics
+	WriteTopics
+	ReadSettings
+	UpdateSettings
+	CreateUser
+	ReadUsers
+	UpdateUser
+	DeleteUser
+	ReadAudit
 
 	actions // how many there are
 )
@@ -41,6 +51,7 @@ var permissions = [actions]permission{
 	ReadEvents:      {"event.read", [4]bool{true, true, true, true}},
 	ReadDeliveries:  {"delivery.read", [4]bool{true, true, true, true}},
 	RetryDelivery:   {"delivery.retry", [4]bool{true, true, false, false}},
+	ReplayDelivery:  {"delivery.replay", [4]bool{true, true, false, false}},
 	RegisterWebhook: {"webhook.register", [4]bool{true, true, false, false}},
 	ReadWebhooks:    {"webhook.read", [4]bool{true, true, false, true}},
 	UpdateWebhook:   {"webhook.update", [4]bool{true, true, false, false}},
@@ -52,6 +63,15 @@ var permissions = [actions]permission{
 	ReadKeys:        {"key.read", [4]bool{true, true, false, false}},
 	RevokeKey:       {"key.revoke", [4]bool{true, true, false, false}},
 	ReadContracts:   {"contract.read", [4]bool{true, true, true, true}},
+	ReadTopics:      {"topic.read", [4]bool{true, true, true, true}},
+	WriteTopics:     {"topic.write", [4]bool{true, false, false, false}}, // the catalogue is the installation's
+	ReadSettings:    {"settings.read", [4]bool{true, true, false, true}},
+	UpdateSettings:  {"settings.update", [4]bool{true, true, false, false}},
+	CreateUser:      {"user.create", [4]bool{true, true, false, false}}, // of no higher role than their own, here and below
+	ReadUsers:       {"user.read", [4]bool{true, true, false, false}},
+	UpdateUser:      {"user.update", [4]bool{true, true, false, false}},
+	DeleteUser:      {"user.delete", [4]bool{true, true, false, false}},
+	ReadAudit:       {"audit.read", [4]bool{true, true, false, false}},
 }
 
 // String names the action as logs and documents show it, such as "webhook.register".

@@ -193,6 +193,7 @@ func TestTheTableOfWhoMayDoWhat(t *testing.T) {
 event.read: operator admin publisher viewer
 delivery.read: operator admin publisher viewer
 delivery.retry: operator admin
+delivery.replay: operator admin
 webhook.register: operator admin
 webhook.read: operator admin viewer
 webhook.update: operator admin
@@ -204,6 +205,15 @@ key.create: operator admin
 key.read: operator admin
 key.revoke: operator admin
 contract.read: operator admin publisher viewer
+topic.read: operator admin publisher viewer
+topic.write: operator
+settings.read: operator admin viewer
+settings.update: operator admin
+user.create: operator admin
+user.read: operator admin
+user.update: operator admin
+user.delete: operator admin
+audit.read: operator admin
 `
 	if got != want {
 		t.Errorf("the table is\n%s", got)

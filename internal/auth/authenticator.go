@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/store"
 )
 
 // Keys finds stored keys; store.Keys fulfils it.
@@ -30,16 +31,16 @@ type Options struct {
 type Authenticator struct {
 	keys    Keys
 	options Options
+	found   *memory[[32]byte, keyHolder]
 
-	mu      sync.RWMutex // guards what follows; never held over a query
-	found   map[[32]byte]remembered
-	forgets uint64 // counts Forget, so that a query that began before it cannot bring a key back
+	mu   sync.Mutex // guards used; never held over a query
+	used map[postrider.KeyID]time.Time
 }
 
-type remembered struct {
+// keyHolder is a key's principal, with the hash that it was found by.
+type keyHolder struct {
 	hash      [32]byte
 	principal Principal
-	until     time.Time // of the memory, and never after the key's own end
 }
 
 // New makes an Authenticator over the stored keys.
@@ -53,7 +54,8 @@ func New(o Options, keys Keys) *Authenticator {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Authenticator{keys: keys, options: o, found: make(map[[32]byte]remembered)}
+	return &Authenticator{keys: keys, options: o, found: newMemory[[32]byte, keyHolder](o.CacheLife, o.CacheSize),
+		used: make(map[postrider.KeyID]time.Time)}
 }
 
 // Authenticate finds the principal of an Authorization header, "Bearer <key>" (RFC 6750, section 2.1;
@@ -77,18 +79,15 @@ func (a *Authenticator) Key(ctx context.Context, text string) (Principal, error)
 		return Principal{}, errUnknown()
 	}
 	hash, now := HashKey(text), a.options.Now()
-	a.mu.RLock()
-	hit, found := a.found[hash]
-	forgets := a.forgets
-	a.mu.RUnlock()
-	if found && now.Before(hit.until) && subtle.ConstantTimeCompare(hash[:], hit.hash[:]) == 1 {
+	hit, found, ticket := a.found.recall(hash, now)
+	if found && subtle.ConstantTimeCompare(hash[:], hit.hash[:]) == 1 {
 		return hit.principal, nil
 	}
-	return a.find(ctx, hash, now, forgets)
+	return a.find(ctx, hash, now, ticket)
 }
 
 // find asks the store and remembers what it found.
-func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time, forgets uint64) (Principal, error) {
+func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time, ticket uint64) (Principal, error) {
 	key, err := a.keys.FindKey(ctx, hash)
 	if postrider.ErrorCode(err) == postrider.CodeNotFound {
 		return Principal{}, errUnknown()
@@ -102,42 +101,64 @@ func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time, 
 	if !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
 		return Principal{}, postrider.Errorf(postrider.CodeUnauthenticated, "the key has expired; ask for a new one")
 	}
-	until := now.Add(a.options.CacheLife)
-	if !key.ExpiresAt.IsZero() && key.ExpiresAt.Before(until) {
-		until = key.ExpiresAt
-	}
 	principal := Principal{Role: key.Role, Tenant: key.Tenant, Environment: key.Environment, KeyID: key.ID}
-	a.remember(remembered{hash: hash, principal: principal, until: until}, now, forgets)
+	a.found.remember(hash, keyHolder{hash, principal}, now, key.ExpiresAt, ticket)
+	a.use(key, now)
 	return principal, nil
 }
 
-func (a *Authenticator) remember(r remembered, now time.Time, forgets uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.forgets != forgets {
+// use notes that the key was used, unless that is known to the minute already.
+func (a *Authenticator) use(key *postrider.Key, now time.Time) {
+	if now.Sub(key.LastUsedAt) < usePause {
 		return
 	}
-	if len(a.found) >= a.options.CacheSize {
-		for hash, old := range a.found {
-			if !now.Before(old.until) {
-				delete(a.found, hash)
-			}
-		}
-		if len(a.found) >= a.options.CacheSize {
-			clear(a.found) // more keys in use than room: begin again rather than search for the oldest
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, noted := a.used[key.ID]; noted || len(a.used) < a.options.CacheSize {
+		a.used[key.ID] = now.UTC().Truncate(time.Millisecond)
+	}
+}
+
+// usePause is how exact the time of a key's last use is kept.
+const usePause = time.Minute
+
+// KeyUses keeps when keys were last used; store.Keys fulfils it.
+type KeyUses interface {
+	TouchKeys(ctx context.Context, uses []store.KeyUse) error
+}
+
+// KeepUses writes down, in one transaction, which keys were used since it was last called: each at
+// most once a minute. Whoever owns the Authenticator calls it from time to time. After an error the
+// uses are still to be written.
+func (a *Authenticator) KeepUses(ctx context.Context, uses KeyUses) error {
+	a.mu.Lock()
+	used := a.used
+	a.used = make(map[postrider.KeyID]time.Time)
+	a.mu.Unlock()
+	if len(used) == 0 {
+		return nil
+	}
+	batch := make([]store.KeyUse, 0, len(used))
+	for key, at := range used {
+		batch = append(batch, store.KeyUse{Key: key, At: at})
+	}
+	err := uses.TouchKeys(ctx, batch)
+	if err == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key, at := range used {
+		if _, later := a.used[key]; !later {
+			a.used[key] = at
 		}
 	}
-	a.found[r.hash] = r
+	return err
 }
 
 // Forget drops what is remembered of all keys. Revoking a key calls it, so that the next request
 // with that key is refused.
-func (a *Authenticator) Forget() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.forgets++
-	clear(a.found)
-}
+func (a *Authenticator) Forget() { a.found.forget() }
 
 func errMissing() error {
 	return postrider.Errorf(postrider.CodeUnauthenticated,

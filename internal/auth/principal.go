@@ -1,13 +1,19 @@
 package auth
 
-import "github.com/postrider/postrider"
+import (
+	"net/netip"
+
+	"github.com/postrider/postrider"
+)
 
 // Principal is who asks. The zero Principal may do nothing.
 type Principal struct {
 	Role        postrider.Role
 	Tenant      postrider.TenantID    // zero for an operator, who names a tenant in each call
 	Environment postrider.Environment // what a call means that names none
-	KeyID       postrider.KeyID
+	KeyID       postrider.KeyID       // of the key that was sent, else zero
+	UserID      postrider.UserID      // of the user whose token was sent, else zero
+	From        netip.Addr            // where the call came from, for the audit; zero when it is not known
 }
 
 // Operator reports whether the principal stands above the tenants.

@@ -17,6 +17,8 @@ type Store interface {
 	store.Endpoints
 	store.Keys
 	store.Journal
+	store.Users
+	store.Audit
 }
 
 // Lanes is what the verbs ask of the delivery engine; deliver.Engine fulfils it.
@@ -51,6 +53,8 @@ type Parts struct {
 	Lanes         Lanes
 	Tester        Tester
 	KeyMemory     KeyMemory
+	Passwords     *auth.Passwords
+	Tokens        *auth.Tokens
 	// CheckURL judges the URL of an endpoint at registration: scheme, host, and what the address
 	// guard would refuse. Its error is fit for the user.
 	CheckURL func(raw string, requireHTTPS bool) error
@@ -60,6 +64,7 @@ type Parts struct {
 type Options struct {
 	MaxWebhooks int              // webhooks of one tenant: 10,000
 	MaxKeys     int              // keys of one tenant: 1,000
+	MaxUsers    int              // users of one tenant: 1,000
 	MaxTests    int              // test requests at the same time, over all tenants: 16
 	Now         func() time.Time // the clock: time.Now
 }
@@ -77,6 +82,9 @@ type Control struct {
 	webhooks map[postrider.TenantID]int // how many a tenant has, once counted
 
 	names tenantNames
+
+	throttle    *auth.Throttle
+	userChanges sync.Mutex // makes changes of users' passwords one at a time
 }
 
 // New makes a Control.
@@ -86,6 +94,9 @@ func New(o Options, parts Parts) *Control {
 	}
 	if o.MaxKeys <= 0 {
 		o.MaxKeys = 1000
+	}
+	if o.MaxUsers <= 0 {
+		o.MaxUsers = 1000
 	}
 	if o.MaxTests <= 0 {
 		o.MaxTests = 16
@@ -99,6 +110,7 @@ func New(o Options, parts Parts) *Control {
 		tests:    make(chan struct{}, o.MaxTests),
 		webhooks: make(map[postrider.TenantID]int),
 		names:    tenantNames{known: make(map[string]postrider.TenantID)},
+		throttle: auth.NewThrottle(o.Now()),
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *Control) RetryDelivery(ctx context.Context, p auth.Principal, tenantNam
 		return nil, missing(err, p, "delivery", id.String())
 	}
 	c.parts.Lanes.Wake(retried.Endpoint)
-	return retried, nil
+	return retried, c.record(ctx, p, delivery.Tenant, auth.RetryDelivery, id.String())
 }
 
 // delivery authorizes the action and finds the delivery.

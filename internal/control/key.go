@@ -58,7 +58,21 @@ func (c *Control) CreateKey(ctx context.Context, p auth.Principal, in KeyRequest
 	if err := c.parts.Store.CreateKey(ctx, key); err != nil {
 		return nil, none, err
 	}
+	if err := c.record(ctx, p, tenant, auth.CreateKey, key.ID.String(), keyDetail(key)...); err != nil {
+		return nil, none, err
+	}
 	return key, text, nil
+}
+
+func keyDetail(key *postrider.Key) []string {
+	expires, name := "", ""
+	if !key.ExpiresAt.IsZero() {
+		expires = "expires " + key.ExpiresAt.Format(time.RFC3339)
+	}
+	if key.Name != "" {
+		name = "name " + quote(key.Name)
+	}
+	return words("role "+string(key.Role), string(key.Environment), name, expires)
 }
 
 // Keys lists the keys of a tenant, or with role operator the operator's own. A role narrows the list.
@@ -108,7 +122,7 @@ func (c *Control) RevokeKey(ctx context.Context, p auth.Principal, tenantName st
 		return missing(err, p, "key", id.String())
 	}
 	c.parts.KeyMemory.Forget()
-	return nil
+	return c.record(ctx, p, owner, auth.RevokeKey, id.String())
 }
 
 // keyOwner finds whose key it is: the tenant's, or for an operator who named no tenant the operator's.

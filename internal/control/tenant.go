@@ -29,7 +29,7 @@ func (c *Control) CreateTenant(ctx context.Context, p auth.Principal, name strin
 	if err != nil {
 		return nil, err
 	}
-	return tenant, nil
+	return tenant, c.record(ctx, p, tenant.ID, auth.CreateTenant, tenant.ID.String(), "name "+quote(name))
 }
 
 // Tenants lists tenants by id, those after the given one: an operator sees all, others their own.

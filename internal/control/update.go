@@ -75,6 +75,9 @@ func (c *Control) update(ctx context.Context, p auth.Principal, tenantName strin
 	if changed.State == postrider.EndpointEnabled && now.State != postrider.EndpointEnabled {
 		c.parts.Lanes.Wake(id)
 	}
+	if err := c.record(ctx, p, changed.Tenant, auth.UpdateWebhook, id.String(), changeDetail(now, changed, patch)...); err != nil {
+		return nil, err
+	}
 	return changed, nil
 }
 

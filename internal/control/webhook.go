@@ -74,6 +74,9 @@ func (c *Control) RegisterWebhook(ctx context.Context, p auth.Principal, in Regi
 	if err := c.addWebhook(ctx, webhook); err != nil {
 		return nil, postrider.Secret{}, err
 	}
+	if err := c.record(ctx, p, tenant, auth.RegisterWebhook, webhook.ID.String(), webhookDetail(webhook)...); err != nil {
+		return nil, postrider.Secret{}, err
+	}
 	return webhook, generated, nil
 }
 
@@ -198,7 +201,10 @@ func (c *Control) DeleteWebhook(ctx context.Context, p auth.Principal, tenantNam
 	if count, counted := c.webhooks[deleted.Tenant]; counted {
 		c.webhooks[deleted.Tenant] = count - 1
 	}
-	return deleted, c.announce(deleted)
+	if err := c.announce(deleted); err != nil {
+		return nil, err
+	}
+	return deleted, c.record(ctx, p, deleted.Tenant, auth.DeleteWebhook, id.String(), webhookDetail(deleted)...)
 }
 
 // webhook authorizes the action and finds the webhook.

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -94,7 +96,11 @@ func (h *Handler) fault(ctx context.Context, c *call, err error) *fault {
 	case postrider.CodeUnauthenticated:
 		f.header.Set("WWW-Authenticate", `Bearer realm="postrider"`)
 	}
-	if after := retryAfter(told.Code); after != "" {
+	after := retryAfter(told.Code)
+	if told.RetryAfter > 0 {
+		after = strconv.FormatInt(int64((told.RetryAfter+time.Second-1)/time.Second), 10)
+	}
+	if after != "" {
 		f.header.Set("Retry-After", after)
 	}
 	return f
