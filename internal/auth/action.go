@@ -28,6 +28,11 @@ const (
 	WriteTopics
 	ReadSettings
 	UpdateSettings
+	CreateUser
+	ReadUsers
+	UpdateUser
+	DeleteUser
+	ReadAudit
 
 	actions // how many there are
 )
@@ -62,6 +67,11 @@ var permissions = [actions]permission{
 	WriteTopics:     {"topic.write", [4]bool{true, false, false, false}}, // the catalogue is the installation's
 	ReadSettings:    {"settings.read", [4]bool{true, true, false, true}},
 	UpdateSettings:  {"settings.update", [4]bool{true, true, false, false}},
+	CreateUser:      {"user.create", [4]bool{true, true, false, false}}, // of no higher role than their own, here and below
+	ReadUsers:       {"user.read", [4]bool{true, true, false, false}},
+	UpdateUser:      {"user.update", [4]bool{true, true, false, false}},
+	DeleteUser:      {"user.delete", [4]bool{true, true, false, false}},
+	ReadAudit:       {"audit.read", [4]bool{true, true, false, false}},
 }
 
 // String names the action as logs and documents show it, such as "webhook.register".

@@ -209,6 +209,11 @@ topic.read: operator admin publisher viewer
 topic.write: operator
 settings.read: operator admin viewer
 settings.update: operator admin
+user.create: operator admin
+user.read: operator admin
+user.update: operator admin
+user.delete: operator admin
+audit.read: operator admin
 `
 	if got != want {
 		t.Errorf("the table is\n%s", got)
