@@ -8,10 +8,8 @@ import (
 	"github.com/postrider/postrider/internal/store"
 )
 
-// settler writes outcomes to the store, many at once: those that gathered while the write before was
-// under way, and those that come within a few milliseconds of the first. Nobody waits for an outcome to be
-// durable, so lingering costs nothing but a few more repeats after a crash, and saves a transaction
-// and a disk flush for nearly every event under light load.
+// settler writes outcomes to the store, as many at once as have gathered while the write before was
+// under way. The store may let them wait a few milliseconds for company: nobody waits for an outcome.
 type settler struct {
 	engine *Engine
 
@@ -21,11 +19,8 @@ type settler struct {
 	closed  chan struct{} // closed by the scheduler when nothing more will come
 }
 
-const (
-	maxSettle    = 1024                 // outcomes of one transaction
-	enoughSettle = 256                  // outcomes that are not lingered for
-	settleLinger = 4 * time.Millisecond // for more outcomes
-)
+// maxSettle bounds the outcomes of one transaction.
+const maxSettle = 1024
 
 // add hands over jobs whose requests have ended.
 func (s *settler) add(jobs []*job) {
@@ -39,37 +34,14 @@ func (s *settler) add(jobs []*job) {
 }
 
 func (s *settler) run() {
-	timer := time.NewTimer(settleLinger)
-	defer timer.Stop()
 	for {
 		select {
 		case <-s.wake:
 		case <-s.closed:
 			return
 		}
-		s.linger(timer)
 		for jobs := s.take(); len(jobs) > 0; jobs = s.take() {
 			s.write(jobs)
-		}
-	}
-}
-
-// linger lets more outcomes gather, unless there are enough or the engine stops.
-func (s *settler) linger(timer *time.Timer) {
-	timer.Reset(settleLinger)
-	for {
-		s.mu.Lock()
-		enough := len(s.waiting) >= enoughSettle
-		s.mu.Unlock()
-		if enough {
-			return
-		}
-		select {
-		case <-s.wake:
-		case <-timer.C:
-			return
-		case <-s.engine.sendCtx.Done():
-			return
 		}
 	}
 }

@@ -86,7 +86,8 @@ type Queue interface {
 
 	// Settle writes what became of attempts, in one transaction. Settling the same attempt twice
 	// writes it once, so that a caller unsure of a commit can repeat the call. A delivery that is
-	// no longer pending keeps its state; the attempt is added all the same.
+	// no longer pending keeps its state; the attempt is added all the same. The call may wait a few
+	// milliseconds for other writes to share their transaction.
 	Settle(ctx context.Context, batch []Settlement) error
 
 	// CancelPending cancels up to limit pending deliveries of an endpoint with the reason and

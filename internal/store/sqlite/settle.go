@@ -46,7 +46,7 @@ func (s *Store) Settle(ctx context.Context, batch []store.Settlement) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	return s.writer.submit(ctx, &request{settle: batch, work: len(batch)})
+	return s.writer.submit(ctx, &request{settle: batch, work: len(batch), patient: time.Now()})
 }
 
 // settle writes the settlements of all requests of a group. The fast way takes it that every

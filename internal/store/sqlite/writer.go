@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/internal/store"
@@ -15,6 +16,11 @@ import (
 const (
 	maxGroupWork  = 2048    // events, deliveries and settlements
 	maxGroupBytes = 4 << 20 // of event data
+)
+
+const (
+	patience   = 4 * time.Millisecond // how long outcomes wait for accepted events to ride along with
+	enoughWork = 512                  // outcomes that do not wait
 )
 
 // carefulGroups is how many groups go the careful way after one in which something was met again:
@@ -36,6 +42,7 @@ type request struct {
 	change func(c *connection) error
 
 	work, bytes int
+	patient     time.Time    // set when nobody is in a hurry: when the request came
 	state       atomic.Int32 // waiting, taken or withdrawn
 	err         error        // the answer, together with answers; read after done
 	done        chan struct{}
@@ -134,26 +141,45 @@ func (w *writer) poke() {
 
 func (w *writer) run() {
 	defer close(w.ended)
-	for range w.wake {
-		for w.take() {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		found, wait := w.take()
+		switch {
+		case found:
 			w.commit(w.group)
 			w.checkpoint.committed(w.c)
-		}
-		w.mu.Lock()
-		stop := w.closed && len(w.queue) == 0
-		w.mu.Unlock()
-		if stop {
+		case wait < 0:
 			return
+		case wait > 0:
+			timer.Reset(wait)
+			select {
+			case <-w.wake:
+			case <-timer.C:
+			}
+		default:
+			<-w.wake
 		}
 	}
 }
 
-// take fills group from the front of the queue and reports whether there was anything.
-func (w *writer) take() bool {
+// take fills group from the front of the queue and reports whether there was anything to do now.
+// If not, wait says how long patient requests may still wait for company: 0 when there are none, less than
+// 0 when the writer is closed.
+func (w *writer) take() (found bool, wait time.Duration) {
 	clear(w.group)
 	w.group = w.group[:0]
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if len(w.queue) == 0 {
+		if w.closed {
+			return false, -1
+		}
+		return false, 0
+	}
+	if wait := w.patience(); wait > 0 {
+		return false, wait
+	}
 	work, bytes, n := 0, 0, 0
 	for _, r := range w.queue {
 		if len(w.group) > 0 && (work+r.work > maxGroupWork || bytes+r.bytes > maxGroupBytes) {
@@ -169,7 +195,19 @@ func (w *writer) take() bool {
 	left := copy(w.queue, w.queue[n:])
 	clear(w.queue[left:])
 	w.queue = w.queue[:left]
-	return n > 0
+	return true, 0
+}
+
+// patience is how long everything in the queue may still wait for company; the caller holds mu.
+func (w *writer) patience() time.Duration {
+	work := 0
+	for _, r := range w.queue {
+		work += r.work
+		if r.patient.IsZero() || w.closed || work >= enoughWork {
+			return 0
+		}
+	}
+	return patience - time.Since(w.queue[0].patient)
 }
 
 // commit writes a group and answers it. What fails together is tried one by one, so that a
