@@ -189,6 +189,14 @@ func (t *Tokens) Check(ctx context.Context, idToken string, now time.Time) (Prin
 	return principal, nil
 }
 
+// Lasting gives the session with an ID and an access token that live so long from when it began, at
+// most 24 h, for a surface whose clients count on another life than Life.
+func (t *Tokens) Lasting(ctx context.Context, session *Session, life time.Duration) (*Session, error) {
+	other := *session
+	other.ExpiresAt = session.IssuedAt.Add(max(min(life, maxTokenLife), time.Second).Truncate(time.Second))
+	return t.signed(ctx, &other)
+}
+
 // Forget drops what is remembered of users. Changing or deleting one calls it, so that the next call
 // with a token of theirs is judged anew.
 func (t *Tokens) Forget() { t.users.forget() }
@@ -227,12 +235,17 @@ func (t *Tokens) read(ctx context.Context, text string, now time.Time) (postride
 }
 
 func (t *Tokens) session(ctx context.Context, user *postrider.User, refreshToken string, now time.Time) (*Session, error) {
-	key, err := t.signers.signing(ctx, now)
+	issued := now.Truncate(time.Second) // a JWT's times are whole seconds
+	return t.signed(ctx, &Session{RefreshToken: refreshToken, IssuedAt: issued, ExpiresAt: issued.Add(t.options.Life), User: user})
+}
+
+// signed makes the ID and the access token of a session.
+func (t *Tokens) signed(ctx context.Context, session *Session) (*Session, error) {
+	key, err := t.signers.signing(ctx, t.now())
 	if err != nil {
 		return nil, err
 	}
-	issued := now.Truncate(time.Second) // a JWT's times are whole seconds
-	session := &Session{RefreshToken: refreshToken, IssuedAt: issued, ExpiresAt: issued.Add(t.options.Life), User: user}
+	user := session.User
 	id := claims{Use: useID, Login: user.Login, Role: string(user.Role)}
 	if !user.Tenant.IsZero() {
 		id.Tenant = user.Tenant.String()
