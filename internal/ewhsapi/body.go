@@ -60,15 +60,14 @@ func (f fields) given(name string) *string {
 	return nil
 }
 
-// decode reads one JSON object of strings and tells all faults at once. Members of ignored may have
-// any value: they are what an answer shows beside what can be set, so that it can be sent back as it
-// came. null counts as absent.
-func decode(text []byte, known, ignored []string) (fields, error) {
+// decode reads one JSON object of strings and notes what is wrong with each of its members. Members of
+// ignored may have any value: they are what an answer shows beside what can be set, so that it can be
+// sent back as it came. null counts as absent. The error is about the object as a whole.
+func decode(faults *postrider.Faults, text []byte, known, ignored []string) (fields, error) {
 	var (
-		found  = make(fields, len(known))
-		seen   = make(map[string]bool, len(known))
-		faults postrider.Faults
-		count  int
+		found = make(fields, len(known))
+		seen  = make(map[string]bool, len(known))
+		count int
 	)
 	err := jsonscan.Members(text, maxBodyDepth, func(key, value []byte) error {
 		name := string(key)
@@ -101,7 +100,7 @@ func decode(text []byte, known, ignored []string) (fields, error) {
 	if err != nil {
 		return nil, notAnObject(err)
 	}
-	return found, faults.Err()
+	return found, nil
 }
 
 // unwrap gives the object inside {"webhook": {…}}, the seed's form (002.1), or the text itself, the

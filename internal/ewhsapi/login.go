@@ -60,11 +60,11 @@ func credentials(w http.ResponseWriter, r *http.Request, names ...string) (field
 	if err != nil {
 		return nil, err
 	}
-	said, err := decode(text, names, nil)
+	var faults postrider.Faults
+	said, err := decode(&faults, text, names, nil)
 	if err != nil {
 		return nil, err
 	}
-	var faults postrider.Faults
 	for _, name := range names {
 		if said[name] == "" {
 			faults.Add(name, "is required")

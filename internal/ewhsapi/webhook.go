@@ -39,23 +39,23 @@ func show(e *postrider.Endpoint) shown {
 // wanted is what a body says of a webhook; nil where it says nothing.
 type wanted struct{ url, group, action, secret *string }
 
-// readWebhook reads a body, wrapped or flat. The seed's "ulr" is url (A002-1); a hash_secret may be
-// called secret (A002-4).
-func readWebhook(w http.ResponseWriter, r *http.Request) (wanted, error) {
-	text, err := readBody(w, r)
+// readWebhook reads a body, wrapped or flat, of which all but the secret is needed when whole. The
+// seed's "ulr" is url (A002-1); a hash_secret may be called secret (A002-4).
+func readWebhook(w http.ResponseWriter, r *http.Request, whole bool) (wanted, error) {
+	body, err := readBody(w, r)
 	if err != nil {
 		return wanted{}, err
 	}
-	if text, err = unwrap(text); err != nil {
+	if body, err = unwrap(body); err != nil {
 		return wanted{}, err
 	}
-	said, err := decode(text,
+	var faults postrider.Faults
+	said, err := decode(&faults, body,
 		[]string{"url", "ulr", "group", "action", "hash_secret", "secret"},
 		[]string{"id", "customer", "topic", "created_at", "modified_at"})
 	if err != nil {
 		return wanted{}, err
 	}
-	var faults postrider.Faults
 	out := wanted{
 		url: merge(&faults, said, "url", "ulr"), group: said.given("group"), action: said.given("action"),
 		secret: merge(&faults, said, "hash_secret", "secret"),
@@ -63,31 +63,22 @@ func readWebhook(w http.ResponseWriter, r *http.Request) (wanted, error) {
 	if out.secret != nil && *out.secret == "" {
 		faults.Add("hash_secret", "cannot be empty; leave it out to have one made, or to keep the one in force")
 	}
+	if whole {
+		if text(out.url) == "" {
+			faults.Add("url", "is required, such as \"https://example.com/webhooks\"")
+		}
+		checkTopic(&faults, text(out.group), text(out.action))
+	}
 	return out, faults.Err()
 }
 
-// complete gives all that a registration or a replacement needs, or what is missing.
-func (a wanted) complete() (url, group, action string, err error) {
-	var faults postrider.Faults
-	url, group, action = text(a.url), text(a.group), text(a.action)
-	if url == "" {
-		faults.Add("url", "is required, such as \"https://example.com/webhooks\"")
-	}
-	checkTopic(&faults, group, action)
-	return url, group, action, faults.Err()
-}
-
 func (h *Handler) register(w http.ResponseWriter, r *http.Request, c *call) error {
-	asked, err := readWebhook(w, r)
-	if err != nil {
-		return err
-	}
-	url, group, action, err := asked.complete()
+	asked, err := readWebhook(w, r, true)
 	if err != nil {
 		return err
 	}
 	webhook, generated, err := h.parts.Webhooks.RegisterWebhook(r.Context(), c.principal, control.Registration{
-		Tenant: c.tenant, URL: url, Topics: spellings(group, action), Contract: contractName, Secret: postrider.NewSecret(text(asked.secret)),
+		Tenant: c.tenant, URL: *asked.url, Topics: asked.topics(), Contract: contractName, Secret: postrider.NewSecret(text(asked.secret)),
 	})
 	if err != nil {
 		return err
@@ -112,7 +103,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, c *call) error {
 
 // patch changes what the body names.
 func (h *Handler) patch(w http.ResponseWriter, r *http.Request, c *call) error {
-	asked, err := readWebhook(w, r)
+	asked, err := readWebhook(w, r, false)
 	if err != nil {
 		return err
 	}
@@ -134,20 +125,19 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, c *call) error {
 // put replaces the whole webhook but for a secret that the body does not name: no answer shows it again,
 // so that a client could not send it back.
 func (h *Handler) put(w http.ResponseWriter, r *http.Request, c *call) error {
-	asked, err := readWebhook(w, r)
-	if err != nil {
-		return err
-	}
-	_, group, action, err := asked.complete()
+	asked, err := readWebhook(w, r, true)
 	if err != nil {
 		return err
 	}
 	return h.revise(w, r, c, func(*postrider.Endpoint) (control.Change, error) {
-		change, topics := asked.change(), spellings(group, action)
+		change, topics := asked.change(), asked.topics()
 		change.Topics = &topics
 		return change, nil
 	})
 }
+
+// topics are those of a whole body.
+func (a wanted) topics() []postrider.Topic { return spellings(*a.group, *a.action) }
 
 // change is what the body says of URL and secret.
 func (a wanted) change() control.Change {
