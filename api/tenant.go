@@ -23,6 +23,7 @@ type Key struct {
 	Name        string     `json:"name" doc:"A note for people." example:"orders service"`
 	CreatedAt   time.Time  `json:"created_at" doc:"When it was made."`
 	ExpiresAt   *time.Time `json:"expires_at" nullable:"true" doc:"When it ends; null: never."`
+	LastUsedAt  *time.Time `json:"last_used_at" nullable:"true" doc:"When it was last used, to the minute; null: not yet."`
 	// Key is the text to send as "Authorization: Bearer …". It is only in the answer that made it.
 	Key string `json:"key,omitempty" doc:"The key itself, to be sent as \"Authorization: Bearer …\". Only in the answer that made it: it is not shown again."`
 }

@@ -93,6 +93,7 @@ func commands(t *Terminal) []*cobra.Command {
 		newEvent(t),
 		newDelivery(t),
 		newTenant(t),
+		newUser(t),
 		newKey(t),
 		newContract(t),
 		newVerify(t),

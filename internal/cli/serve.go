@@ -45,7 +45,7 @@ func registerServeFlags(c *cobra.Command) {
 	flags.String("data", "", "`folder` of the store, made if it does not exist (default ./postrider-data)")
 	flags.Bool("dev", false, "permit http:// endpoints and private addresses, and let --dev-time-scale count")
 	flags.String("dev-time-scale", "", "divide the durations of retry and dispatch schedules by this `number`; 1000 makes an hour 3.6 s")
-	flags.String("bootstrap-file", "", "`file` of tenants, keys and endpoints to make if they are absent, YAML")
+	flags.String("bootstrap-file", "", "`file` of tenants, users, keys and endpoints to make if they are absent, YAML")
 	flags.String("contracts", "", "`folder` of contracts beside the built-in ones, *.yaml")
 	flags.String("publish-limit", "", "largest `size` of a published event's body (default 1MiB)")
 	flags.String("allow-private", "", "`networks` that may be delivered to though they are not public, 10.0.0.0/8,…")
@@ -53,6 +53,7 @@ func registerServeFlags(c *cobra.Command) {
 	flags.String("extra-ca-file", "", "`file` of certificates to trust beside the system's when delivering, PEM")
 	flags.String("log-level", "", "least `level` to log: debug, info, warn or error (default info)")
 	flags.String("log-format", "", "`format` of the log on standard error: text or json (default text)")
+	flags.String("token-life", "", "`duration` that the ID tokens of a login are good (default 8m)")
 	flags.String("shutdown-grace", "", "`duration` that requests under way may take to end when stopping (default 30s)")
 	flags.String("pprof", "", "loopback `address` that serves profiles")
 	_ = flags.MarkHidden("pprof") // it exists, so this cannot fail

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/auth"
 )
 
 // Bootstrap is what a server makes at its start if it is absent: for tests, demos, and operators who
@@ -11,6 +12,7 @@ import (
 // name is left as it is, even where the document says something else.
 type Bootstrap struct {
 	Tenants   []BootstrapTenant   `yaml:"tenants"`
+	Users     []BootstrapUser     `yaml:"users"`
 	Keys      []BootstrapKey      `yaml:"keys"`
 	Endpoints []BootstrapEndpoint `yaml:"endpoints"`
 }
@@ -18,6 +20,14 @@ type Bootstrap struct {
 // BootstrapTenant is found again by its name. Tenants that keys or endpoints name are made too.
 type BootstrapTenant struct {
 	Name string `yaml:"name"`
+}
+
+// BootstrapUser is somebody who logs in by name and password; it is found again by its login.
+type BootstrapUser struct {
+	Tenant   string           `yaml:"tenant"` // "" is the default tenant; an operator has none
+	Email    string           `yaml:"email"`  // the login, 1 to 320 characters
+	Password postrider.Secret `yaml:"password"`
+	Role     postrider.Role   `yaml:"role"` // "" is admin
 }
 
 // BootstrapKey is a bearer key with a text that the operator chose; it is found again by that text.
@@ -40,21 +50,6 @@ type BootstrapEndpoint struct {
 	Secret      postrider.Secret      `yaml:"secret"`
 }
 
-// bootstrapDocument is Bootstrap with the section that this version refuses by name.
-type bootstrapDocument struct {
-	Tenants   []BootstrapTenant   `yaml:"tenants"`
-	Users     []bootstrapUser     `yaml:"users"`
-	Keys      []BootstrapKey      `yaml:"keys"`
-	Endpoints []BootstrapEndpoint `yaml:"endpoints"`
-}
-
-type bootstrapUser struct {
-	Tenant   string           `yaml:"tenant"`
-	Email    string           `yaml:"email"`
-	Password postrider.Secret `yaml:"password"`
-	Role     string           `yaml:"role"`
-}
-
 // maxBootstrapItems bounds each section.
 const maxBootstrapItems = 10_000
 
@@ -64,15 +59,12 @@ const maxBootstrapItems = 10_000
 func ReadBootstrap(path string, dev bool) (*Bootstrap, error) {
 	f := &faults{subject: "the bootstrap file"}
 	d := document{path: path, faults: f}
-	var read bootstrapDocument
+	var read Bootstrap
 	d.read(&read)
-	if len(read.Users) > 0 {
-		f.add(d.at("users"), "this version has no users; remove the section and give keys instead")
-	}
 	for _, section := range []struct {
 		name string
 		size int
-	}{{"tenants", len(read.Tenants)}, {"keys", len(read.Keys)}, {"endpoints", len(read.Endpoints)}} {
+	}{{"tenants", len(read.Tenants)}, {"users", len(read.Users)}, {"keys", len(read.Keys)}, {"endpoints", len(read.Endpoints)}} {
 		if section.size > maxBootstrapItems {
 			f.add(d.at(section.name), "has %d entries; use at most %d and make the rest through the REST API", section.size, maxBootstrapItems)
 		}
@@ -81,6 +73,9 @@ func ReadBootstrap(path string, dev bool) (*Bootstrap, error) {
 		if read.Tenants[i].Name == "" {
 			f.add(d.at(fmt.Sprintf("tenants[%d].name", i)), "give the tenant a name")
 		}
+	}
+	for i := range read.Users {
+		read.Users[i].complete(&d, fmt.Sprintf("users[%d].", i))
 	}
 	for i := range read.Keys {
 		read.Keys[i].complete(&d, fmt.Sprintf("keys[%d].", i), dev)
@@ -91,7 +86,28 @@ func ReadBootstrap(path string, dev bool) (*Bootstrap, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	return &Bootstrap{Tenants: read.Tenants, Keys: read.Keys, Endpoints: read.Endpoints}, nil
+	return &read, nil
+}
+
+func (u *BootstrapUser) complete(d *document, path string) {
+	if u.Role == "" {
+		u.Role = postrider.RoleAdmin
+	}
+	if err := u.Role.Validate(); err != nil {
+		d.faults.add(d.at(path+"role"), "%v", err)
+	}
+	switch {
+	case u.Role == postrider.RoleOperator && u.Tenant != "":
+		d.faults.add(d.at(path+"tenant"), "an operator belongs to no tenant; leave it out")
+	case u.Role != postrider.RoleOperator && u.Tenant == "":
+		u.Tenant = postrider.DefaultTenant
+	}
+	if u.Email == "" {
+		d.faults.add(d.at(path+"email"), "name what the user logs in by")
+	}
+	if err := auth.CheckPassword(u.Password); err != nil {
+		d.faults.add(d.at(path+"password"), "%v", err)
+	}
 }
 
 func (k *BootstrapKey) complete(d *document, path string, dev bool) {

@@ -47,6 +47,9 @@ type Config struct {
 	LogLevel  observe.LogLevel  `yaml:"log_level" env:"LOG_LEVEL"`
 	LogFormat observe.LogFormat `yaml:"log_format" env:"LOG_FORMAT"`
 
+	// TokenLife is how long the ID tokens of a login are good, in whole seconds.
+	TokenLife time.Duration `yaml:"token_life" env:"TOKEN_LIFE"`
+
 	// ShutdownGrace is how long requests under way may take to end when the server stops.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" env:"SHUTDOWN_GRACE"`
 	// Pprof is a loopback address that serves net/http/pprof; "" for none.
@@ -61,6 +64,7 @@ func Default() Config {
 		DevTimeScale:  1,
 		PublishLimit:  1 << 20,
 		LogFormat:     observe.LogText,
+		TokenLife:     480 * time.Second, // 001.4
 		ShutdownGrace: 30 * time.Second,
 	}
 }
@@ -114,6 +118,7 @@ const (
 	minPublishLimit  = 1 << 10
 	maxPublishLimit  = 64 << 20
 	maxShutdownGrace = time.Hour
+	maxTokenLife     = 24 * time.Hour
 	maxTimeScale     = 1e6
 	minKeyLength     = 16 // characters, of a key that a person chose
 )
@@ -144,6 +149,9 @@ func (c *Config) check(origins map[string]string, f *faults) {
 	}
 	if c.ShutdownGrace < 0 || c.ShutdownGrace > maxShutdownGrace {
 		f.add(where("SHUTDOWN_GRACE"), "%s is out of bounds; use 0s to 1h", c.ShutdownGrace)
+	}
+	if c.TokenLife < time.Second || c.TokenLife > maxTokenLife || c.TokenLife%time.Second != 0 {
+		f.add(where("TOKEN_LIFE"), "%s is out of bounds; use whole seconds, 1s to 24h", c.TokenLife)
 	}
 	if u, err := url.Parse(c.ProxyURL); c.ProxyURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		f.add(where("PROXY_URL"), "not a proxy's URL; use http://host:port or https://host:port")

@@ -159,7 +159,7 @@ func TestEveryFlagHasItsVariable(t *testing.T) {
 		value := map[string]string{
 			"listen": "0.0.0.0:99", "data": "elsewhere", "dev": "true", "dev-time-scale": "2", "bootstrap-file": "b.yaml",
 			"publish-limit": "2KiB", "allow-private": "10.0.0.0/8", "proxy-url": "http://p:1", "extra-ca-file": os.DevNull, "log-level": "warn",
-			"log-format": "json", "shutdown-grace": "1s", "pprof": "127.0.0.1:1", "contracts": "c",
+			"log-format": "json", "shutdown-grace": "1s", "pprof": "127.0.0.1:1", "contracts": "c", "token-life": "1h",
 		}[name]
 		if value == "" {
 			t.Errorf("flag %s is unknown to this test", name)
@@ -258,7 +258,7 @@ endpoints:
 	}
 	for _, want := range []string{
 		":2: tenants[0].name: give the tenant a name",
-		":3: users: this version has no users; remove the section and give keys instead",
+		":4: users[0].password: needs at least 8 characters",
 		":6: keys[0].role: use admin, publisher or viewer",
 		":9: keys[1].key: a key of 8 characters can be guessed; use at least 16",
 		":12: endpoints[0].events: name at least one topic",
@@ -276,6 +276,39 @@ endpoints:
 	}
 	if _, err := config.ReadBootstrap(write(t, "keys: [{role: admin, key: tiny-one}]"), true); err != nil {
 		t.Errorf("under --dev a short key must do: %v", err)
+	}
+}
+
+func TestABootstrapNamesUsersWithGoodPasswords(t *testing.T) {
+	read, err := config.ReadBootstrap(write(t, `users:
+  - {email: base 64 encoded email, password: base 64 encoded password}
+  - {email: root, password: correct horse 7, role: operator}
+  - {email: ada, password: correct horse 7, role: viewer, tenant: acme}
+`), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, user := range read.Users {
+		got = append(got, user.Tenant+" "+user.Email+" "+string(user.Role))
+	}
+	if diff := cmp.Diff([]string{"default base 64 encoded email admin", " root operator", "acme ada viewer"}, got); diff != "" {
+		t.Error(diff)
+	}
+	_, err = config.ReadBootstrap(write(t, `users:
+  - {email: a, password: seven77, role: operator, tenant: acme}
+  - {password: no digit is here, role: king}
+`), false)
+	for _, want := range []string{
+		":2: users[0].tenant: an operator belongs to no tenant", ":2: users[0].password: needs at least 8 characters",
+		":3: users[1].email: name what", ":3: users[1].password: needs at least one digit", `:3: users[1].role: role "king"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no fault %q in:\n%v", want, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "seven77") {
+		t.Error("a password is told in an error")
 	}
 }
 

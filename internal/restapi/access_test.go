@@ -3,6 +3,7 @@ package restapi_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,10 +22,10 @@ type access struct {
 // asks reports whether the row asks for a thing that is there already.
 func (a access) asks() bool {
 	all := a.route + a.body
-	return strings.Contains(all, "{webhook}") || strings.Contains(all, "{event}") || strings.Contains(all, "{delivery}") || strings.Contains(all, "{key}")
+	return strings.Contains(all, "{webhook}") || strings.Contains(all, "{event}") || strings.Contains(all, "{delivery}") || strings.Contains(all, "{key}") || strings.Contains(all, "{user}")
 }
 
-// accesses lists every route but the open ones. {webhook}, {delivery}, {event} and {key} stand for ids of tenant acme.
+// accesses lists every route but the open ones. {webhook}, {delivery}, {event}, {key} and {user} stand for ids of tenant acme.
 func accesses() []access {
 	return []access{
 		{"POST /v1/webhooks", `{"url":"https://example.com","events":["x"],"secret":"` + canary + `"}`, auth.RegisterWebhook, 201},
@@ -47,6 +48,12 @@ func accesses() []access {
 		{"POST /v1/keys", `{"role":"viewer"}`, auth.CreateKey, 201},
 		{"GET /v1/keys", "", auth.ReadKeys, 200},
 		{"DELETE /v1/keys/{key}", "", auth.RevokeKey, 204},
+		{"POST /v1/users", `{"email":"u-{n}","password":"` + canaryPassword + `","role":"viewer"}`, auth.CreateUser, 201},
+		{"GET /v1/users", "", auth.ReadUsers, 200},
+		{"GET /v1/users/{user}", "", auth.ReadUsers, 200},
+		{"PATCH /v1/users/{user}", `{"password":"` + canaryPassword + `"}`, auth.UpdateUser, 200},
+		{"DELETE /v1/users/{user}", "", auth.DeleteUser, 204},
+		{"GET /v1/audit", "", auth.ReadAudit, 200},
 		{"GET /v1/contracts", "", auth.ReadContracts, 200},
 		{"GET /v1/contracts/generic", "", auth.ReadContracts, 200},
 		{"DELETE /v1/webhooks/{webhook}", "", auth.DeleteWebhook, 204},
@@ -54,7 +61,7 @@ func accesses() []access {
 }
 
 // ids are the things of tenant acme that a test asks for.
-type ids struct{ webhook, event, delivery, key string }
+type ids struct{ webhook, event, delivery, key, user string }
 
 func (g *gateway) things() ids {
 	g.t.Helper()
@@ -75,11 +82,16 @@ func (g *gateway) things() ids {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return ids{webhook.ID, accepted.ID, event.Deliveries[len(event.Deliveries)-1].ID, key.ID}
+	g.users++
+	user, err := c.CreateUser(ctx, api.UserCreate{Email: "thing-" + strconv.Itoa(g.users), Password: canaryPassword, Role: "viewer"})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return ids{webhook.ID, accepted.ID, event.Deliveries[len(event.Deliveries)-1].ID, key.ID, user.ID}
 }
 
 func (i ids) in(s, n string) string {
-	return strings.NewReplacer("{webhook}", i.webhook, "{event}", i.event, "{delivery}", i.delivery, "{key}", i.key, "{n}", n).Replace(s)
+	return strings.NewReplacer("{webhook}", i.webhook, "{event}", i.event, "{delivery}", i.delivery, "{key}", i.key, "{user}", i.user, "{n}", n).Replace(s)
 }
 
 // TestEveryRouteAsksForItsActionOnly walks every route with every role, with no key and with one
@@ -129,9 +141,9 @@ func TestEveryRouteAsksForItsActionOnly(t *testing.T) {
 func TestAnotherTenantsThingsAreNotThere(t *testing.T) {
 	g := newGateway(t)
 	things := g.things()
-	never := ids{"wh_01h455vb4pex5vsknk084sn02q", "evt_01h455vb4pex5vsknk084sn02q", "dlv_01h455vb4pex5vsknk084sn02q_1", "key_01h455vb4pex5vsknk084sn02q"}
+	never := ids{"wh_01h455vb4pex5vsknk084sn02q", "evt_01h455vb4pex5vsknk084sn02q", "dlv_01h455vb4pex5vsknk084sn02q_1", "key_01h455vb4pex5vsknk084sn02q", "usr_01h455vb4pex5vsknk084sn02q"}
 	mask := func(s string, i ids) string {
-		return strings.NewReplacer(i.webhook, "ID", i.event, "ID", i.delivery, "ID", i.key, "ID").Replace(s)
+		return strings.NewReplacer(i.webhook, "ID", i.event, "ID", i.delivery, "ID", i.key, "ID", i.user, "ID").Replace(s)
 	}
 	for _, row := range accesses() {
 		method, path, _ := strings.Cut(row.route, " ")
@@ -159,7 +171,7 @@ func TestAnotherTenantsThingsAreNotThere(t *testing.T) {
 			t.Errorf("making a key of another tenant gave %d %s", r.status, r.body)
 		}
 	}
-	for _, path := range []string{"/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/keys", "/v1/tenants", "/v1/topics"} {
+	for _, path := range []string{"/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/keys", "/v1/tenants", "/v1/topics", "/v1/users", "/v1/audit"} {
 		if r := g.call(g.foreign, "GET", path, ""); r.status != 200 || strings.Contains(r.body, "acme") || strings.Contains(r.body, "thing.made") || strings.Contains(r.body, g.acme.String()) {
 			t.Errorf("GET %s shows things of another tenant: %s", path, r.body)
 		}

@@ -101,6 +101,12 @@ GET /v1/tenants
 POST /v1/keys
 GET /v1/keys
 DELETE /v1/keys/{id}
+POST /v1/users
+GET /v1/users
+GET /v1/users/{id}
+PATCH /v1/users/{id}
+DELETE /v1/users/{id}
+GET /v1/audit
 GET /v1/contracts
 GET /v1/contracts/{name}
 GET /healthz
@@ -219,6 +225,19 @@ func TestRealAnswersAreAsDocumented(t *testing.T) {
 	key, err := operator.CreateKey(ctx, api.KeyCreate{Tenant: "newcomer", Role: "viewer", Name: "eyes", Environment: "sandbox"})
 	must(err)
 	_, err = operator.Keys(ctx, "operator")
+	must(err)
+	user, err := c.CreateUser(ctx, api.UserCreate{Email: "ada@example.com", Password: canaryPassword, Role: "viewer"})
+	must(err)
+	_, err = c.User(ctx, user.ID)
+	must(err)
+	_, err = c.UpdateUser(ctx, user.ID, api.UserUpdate{Role: pointer("publisher")})
+	must(err)
+	_, err = c.Users(ctx, false, client.Page{})
+	must(err)
+	must(c.DeleteUser(ctx, user.ID))
+	_, err = c.Audit(ctx, false, client.Page{Limit: 2})
+	must(err)
+	_, err = operator.Audit(ctx, true, client.Page{})
 	must(err)
 	_, err = c.Contracts(ctx)
 	must(err)

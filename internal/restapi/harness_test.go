@@ -36,6 +36,8 @@ type gateway struct {
 	log     *lockedBuffer
 	engine  *recorder
 	keys    *auth.Authenticator
+	tokens  *auth.Tokens
+	users   int // made by things
 
 	operator, admin, publisher, viewer string // keys; the last three of tenant "acme", production
 	sandboxAdmin                       string // of tenant "acme", sandbox
@@ -58,8 +60,12 @@ func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts))
 	index := ingest.NewIndex(contracts)
 	ingester := ingest.New(ingest.Options{Inbox: db, Index: index, Offer: g.engine.offer})
 	g.keys = auth.New(auth.Options{}, db)
+	if g.tokens, err = auth.NewTokens(ctx, auth.TokenOptions{}, db); err != nil {
+		t.Fatal(err)
+	}
 	g.control = control.New(control.Options{MaxWebhooks: 200}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: g.engine, Tester: g.engine, KeyMemory: g.keys,
+		Passwords: auth.NewPasswords(auth.PasswordOptions{MemoryKiB: 64, Passes: 1}), Tokens: g.tokens,
 		CheckURL: func(raw string, requireHTTPS bool) error {
 			_, err := egress.CheckURL(raw, requireHTTPS, false)
 			return err
@@ -128,10 +134,13 @@ func (g *gateway) as(key string, options ...client.Option) *client.Client {
 // canary is a signing secret that tests register webhooks with.
 const canary = "canary-secret-that-nobody-may-show"
 
+// canaryPassword is the password that tests give users.
+const canaryPassword = "canary-password-7-nobody-may-show"
+
 // mustHide fails the test when a text shows a key or a secret that was given to the gateway.
 func (g *gateway) mustHide(where, text string) {
 	g.t.Helper()
-	for _, secret := range []string{canary, g.operator, g.admin, g.publisher, g.viewer, g.sandboxAdmin, g.foreign} {
+	for _, secret := range []string{canary, canaryPassword, g.operator, g.admin, g.publisher, g.viewer, g.sandboxAdmin, g.foreign} {
 		if secret != "" && strings.Contains(text, secret) {
 			g.t.Errorf("%s shows the secret %s: %s", where, secret, text)
 		}

@@ -27,7 +27,7 @@ const (
 	tagWebhooks   = "Webhooks"
 	tagEvents     = "Events"
 	tagDeliveries = "Deliveries"
-	tagAdmin      = "Tenants and keys"
+	tagAdmin      = "Tenants, users and keys"
 	tagContracts  = "Contracts"
 	tagGateway    = "Gateway"
 )
@@ -68,6 +68,13 @@ func routes() []route {
 		{post, "/v1/keys", "createKey", tagAdmin, auth.CreateKey, 201, "Create a key", "The answer holds the key itself, this once.", managed((*Handler).createKey)},
 		{get, "/v1/keys", "listKeys", tagAdmin, auth.ReadKeys, 200, "List keys", "Never with their text.", managed((*Handler).listKeys)},
 		{del, "/v1/keys/{id}", "revokeKey", tagAdmin, auth.RevokeKey, 204, "Revoke a key", "It is refused from then on.", managed((*Handler).revokeKey)},
+		{post, "/v1/users", "createUser", tagAdmin, auth.CreateUser, 201, "Create a user", "Somebody who logs in by name and password.", managed((*Handler).createUser)},
+		{get, "/v1/users", "listUsers", tagAdmin, auth.ReadUsers, 200, "List users", "", managed((*Handler).listUsers)},
+		{get, "/v1/users/{id}", "getUser", tagAdmin, auth.ReadUsers, 200, "Get a user", "", managed((*Handler).getUser)},
+		{patch, "/v1/users/{id}", "updateUser", tagAdmin, auth.UpdateUser, 200, "Change a user",
+			"A new password, another role and being disabled end the user's sessions.", managed((*Handler).updateUser)},
+		{del, "/v1/users/{id}", "deleteUser", tagAdmin, auth.DeleteUser, 204, "Delete a user", "Its tokens are refused from then on.", managed((*Handler).deleteUser)},
+		{get, "/v1/audit", "listAudit", tagAdmin, auth.ReadAudit, 200, "List what was done", "By whom and to what, the newest first.", managed((*Handler).listAudit)},
 
 		{get, "/v1/contracts", "listContracts", tagContracts, auth.ReadContracts, 200, "List contracts", "", managed((*Handler).listContracts)},
 		{get, "/v1/contracts/{name}", "getContract", tagContracts, auth.ReadContracts, 200, "Get a contract", "With its document.", managed((*Handler).getContract)},
@@ -105,6 +112,7 @@ func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 	action, _ := op.Metadata[metadataAction].(auth.Action)
 	a.h.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		a.h.admit(w, r, callOf(r.Context()), action, func(h *Handler, w http.ResponseWriter, r *http.Request, c *call) {
+			c.principal.From = remote(r)
 			if op.RequestBody != nil {
 				if err := checkJSON(r.Header); err != nil {
 					h.refuse(w, r, c, err)

@@ -112,7 +112,7 @@ func wireTenant(t *postrider.Tenant) api.Tenant {
 func wireKey(k *postrider.Key) api.Key {
 	out := api.Key{
 		ID: k.ID.String(), Environment: string(k.Environment), Role: string(k.Role), Name: k.Name,
-		CreatedAt: k.CreatedAt, ExpiresAt: wireTime(k.ExpiresAt),
+		CreatedAt: k.CreatedAt, ExpiresAt: wireTime(k.ExpiresAt), LastUsedAt: wireTime(k.LastUsedAt),
 	}
 	if !k.Tenant.IsZero() {
 		out.Tenant = k.Tenant.String()

@@ -30,6 +30,11 @@ func (b *bootstrap) apply(ctx context.Context, path string, dev bool) error {
 			return fmt.Errorf("%s: tenants[%d]: %w", path, i, err)
 		}
 	}
+	for i, user := range document.Users {
+		if err := b.user(ctx, user); err != nil {
+			return fmt.Errorf("%s: users[%d]: %w", path, i, err)
+		}
+	}
 	for i, key := range document.Keys {
 		if err := b.key(ctx, key); err != nil {
 			return fmt.Errorf("%s: keys[%d]: %w", path, i, err)
@@ -75,6 +80,35 @@ func (b *bootstrap) key(ctx context.Context, in config.BootstrapKey) error {
 		ID: postrider.NewKeyID(now), Tenant: tenant.ID, Environment: in.Environment, Role: in.Role,
 		Name: in.Name, Hash: hash, CreatedAt: now,
 	})
+}
+
+// user makes a user. One of that login stays as it is, with the password that it has.
+func (b *bootstrap) user(ctx context.Context, in config.BootstrapUser) error {
+	request := control.UserRequest{Login: in.Email, Password: in.Password, Role: in.Role}
+	var tenant postrider.TenantID
+	if in.Role != postrider.RoleOperator {
+		if err := b.tenant(ctx, in.Tenant); err != nil {
+			return err
+		}
+		found, err := b.store.FindTenantByName(ctx, in.Tenant)
+		if err != nil {
+			return err
+		}
+		request.Tenant, tenant = in.Tenant, found.ID
+	}
+	known, err := b.store.FindUserByLogin(ctx, in.Email)
+	if err == nil {
+		if known.Tenant != tenant || known.Role != in.Role {
+			b.log.Warn("a user of the bootstrap file exists with another tenant or role, and stays as it is", "user", known.ID)
+		}
+		return nil
+	}
+	if postrider.ErrorCode(err) != postrider.CodeNotFound {
+		return err
+	}
+	operator := auth.Principal{Role: postrider.RoleOperator, Environment: postrider.Production}
+	_, err = b.webhooks.CreateUser(ctx, operator, request)
+	return err
 }
 
 func (b *bootstrap) endpoint(ctx context.Context, in config.BootstrapEndpoint) error {

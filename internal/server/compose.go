@@ -52,13 +52,19 @@ func (s *Server) compose(ctx context.Context) error {
 		Disabled:  func(ctx context.Context, id postrider.EndpointID) error { return refresh(ctx, db, webhooks, id) },
 	})
 	keys := auth.New(auth.Options{}, db)
+	tokens, err := auth.NewTokens(ctx, auth.TokenOptions{Life: c.TokenLife}, db)
+	if err != nil {
+		return err
+	}
 	webhooks = control.New(control.Options{}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: engine, Tester: engine, KeyMemory: keys,
+		Passwords: auth.NewPasswords(auth.PasswordOptions{}), Tokens: tokens,
 		CheckURL: func(raw string, requireHTTPS bool) error {
 			_, err := posts.CheckURL(raw, requireHTTPS && !c.Dev)
 			return err
 		},
 	})
+	s.keepUp(ctx, keys, db)
 	if err := engine.Start(ctx); err != nil {
 		return err
 	}
