@@ -38,7 +38,7 @@ Run it on a machine that does nothing else. It needs Linux, for CPU time and mem
   postrider bench --rate 500             latency at a fixed rate
   postrider bench --batch 100            through /v1/events/batch
   postrider bench --history 1000000      beside them, a store that has seen a million events
-  postrider bench --suite                everything in docs/benchmarks.md (about 15 minutes)`,
+  postrider bench --suite                everything in docs/benchmarks.md (about 6 minutes)`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.check(); err != nil {
