@@ -63,3 +63,13 @@ type Audit interface {
 	// first, those before the given one (the zero ID: from the newest), at most limit.
 	AuditEntries(ctx context.Context, tenant postrider.TenantID, before postrider.ID, limit int) ([]postrider.AuditEntry, error)
 }
+
+// Vault keeps secrets (of endpoints, settings) sealed, where the store seals at all: one that keeps nothing
+// on a disk does not.
+type Vault interface {
+	// Outdated counts the values that are sealed by another key than the newest.
+	Outdated(ctx context.Context) (int, error)
+	// Reseal seals up to limit of them again, with the newest key, in one transaction, and reports how
+	// many; fewer than limit means that none is left. What the values say does not change.
+	Reseal(ctx context.Context, limit int) (int, error)
+}

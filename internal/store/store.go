@@ -31,6 +31,7 @@ type Store interface {
 	Tokens
 	Settings
 	Audit
+	Vault
 
 	// Ping reports whether the store can be written to.
 	Ping(ctx context.Context) error

@@ -20,6 +20,7 @@ const (
 	tokenText           = "SELECT user, family, expires_at, used FROM refresh_token WHERE hash = ?"
 	pruneTokensText     = "DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
 	endTokensText       = "DELETE FROM refresh_token WHERE user = ?"
+	endFamilyText       = "DELETE FROM refresh_token WHERE user = ? AND family = ?"
 )
 
 // CreateUser fulfils store.Users.
@@ -205,7 +206,7 @@ func (s *Store) RotateToken(ctx context.Context, hash [32]byte, next *postrider.
 			return notFound("refresh token")
 		}
 		if stolen = used != 0; stolen {
-			_, err := c.run("DELETE FROM refresh_token WHERE user = ? AND family = ?", next.User.ID[:], next.Family[:])
+			_, err := c.run(endFamilyText, next.User.ID[:], next.Family[:])
 			return err // nil, so that the end of the family is committed
 		}
 		if err := insertToken(c, next); err != nil {

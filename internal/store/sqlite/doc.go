@@ -4,8 +4,9 @@
 // # Reading
 //
 // open.go opens and closes; writer.go is the one goroutine that writes; inbox.go accepts events,
-// settle.go settles attempts, queue.go feeds the lanes, journal.go explains; tenant.go and
-// endpoint.go keep what is managed; migration/ holds the schema.
+// settle.go settles attempts, queue.go feeds the lanes, journal.go explains; tenant.go, account.go,
+// setting.go and endpoint.go keep what is managed; vault.go is the one door for secrets and seal.go
+// brings those that are stored under the newest key; migration/ holds the schema.
 //
 // # Writing
 //
@@ -22,6 +23,8 @@
 // # The schema
 //
 //	tenant ──┬── api_key
+//	         ├── user ── refresh_token
+//	         ├── audit                  clustered by (tenant, id), only ever added to
 //	         ├── endpoint ── endpoint_secret
 //	         └── event ──┬── event_key       the publisher's keys: at most two an event
 //	             (seq)   └── delivery        clustered by (seq, number)
@@ -33,6 +36,8 @@
 //	delivery_lane          endpoint, due, seq, number; pending only every delivery, twice; Due, Lanes
 //	delivery_by_endpoint   endpoint, seq, number                    every delivery; Deliveries of an endpoint
 //	delivery_trouble       tenant, state, seq, …; failed, cancelled only what went wrong; Deliveries by state
+//
+// Secrets (endpoint_secret, setting) stand sealed, each beside the id of its key, see vault.go.
 //
 // Tenants and endpoints stand in rows that grow with traffic as small numbers (num). Enumerations
 // are numbers (word.go), times are milliseconds in UTC. An event's seq is its Sequence.

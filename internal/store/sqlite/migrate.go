@@ -63,7 +63,7 @@ func (s *Store) migrate(ctx context.Context, version int64) (err error) {
 	if err := c.Close(); err != nil {
 		return err
 	}
-	connector, err := sqlite.NewConnector(s.dsn() + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)")
+	connector, err := sqlite.NewConnector(s.dsn() + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)")
 	if err != nil {
 		return err
 	}

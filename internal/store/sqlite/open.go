@@ -38,6 +38,11 @@ const (
 type Options struct {
 	// Dir is the data folder. It is made when it is not there. Only one process may use it.
 	Dir string
+
+	// Sealer gives what seals the secrets. It is asked once, when the folder is this process's own; sealed
+	// says that the store holds sealed values, which must open. Without it secrets are kept as they
+	// are, and sealed ones cannot be read: for tests, and tools that need none.
+	Sealer func(sealed bool) (Sealer, error)
 }
 
 // Store is a store.Store in one SQLite file.
@@ -57,8 +62,9 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the data folder, makes the database or brings its schema up to date, and starts the
 // writer. Errors are of postrider.Error and say what to do: the folder is in use or cannot be
-// used, the database is damaged, belongs to another program, or was made by a newer Postrider. In
-// none of these cases is anything changed in the database.
+// used, the database is damaged, belongs to another program, was made by a newer Postrider, or is
+// sealed by keys that were not given. In none of these cases is anything changed in the database,
+// but that its schema may be brought up to date before the keys are looked at.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil || o.Dir == "" {
@@ -72,13 +78,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dir: dir, path: filepath.Join(dir, databaseFile), lock: lock}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(s.fault(err), lock.release())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) error {
+func (s *Store) open(ctx context.Context, o Options) error {
 	if err := s.examine(); err != nil {
 		return err
 	}
@@ -87,6 +93,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.migrate(ctx, version); err != nil {
+		return err
+	}
+	if err := s.unlock(o); err != nil {
 		return err
 	}
 	c, err := connect(s.dsn(), append(writerPragmas(), fmt.Sprintf("cache_size = -%d", writerCacheKiB))...)

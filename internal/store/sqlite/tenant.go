@@ -134,12 +134,14 @@ func (s *Store) DeleteKey(ctx context.Context, tenant postrider.TenantID, id pos
 	})
 }
 
+const touchKeyText = "UPDATE api_key SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, ?) <= ?"
+
 // TouchKeys fulfils store.Keys.
 func (s *Store) TouchKeys(ctx context.Context, uses []store.KeyUse) error {
 	return s.writer.change(ctx, func(c *connection) error {
 		for i := range uses {
 			at := uses[i].At.UnixMilli()
-			if _, err := c.run("UPDATE api_key SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, ?) <= ?", at, uses[i].Key.ID[:], at, at); err != nil {
+			if _, err := c.run(touchKeyText, at, uses[i].Key.ID[:], at, at); err != nil {
 				return err
 			}
 		}

@@ -309,6 +309,23 @@ func settingTests() []test {
 	}
 }
 
+func vaultTests() []test {
+	return []test{
+		{"what was just written is sealed by the newest key", func(b *bench) {
+			b.endpoint(b.acme, func(e *postrider.Endpoint) { e.Rotation, e.Auth = rotation(), fullAuth() })
+			b.must(b.PutSetting(b.ctx, "a", []byte("value"), true))
+			for _, call := range []func() (int, error){
+				func() (int, error) { return b.Outdated(b.ctx) },
+				func() (int, error) { return b.Reseal(b.ctx, 100) },
+			} {
+				if n, err := call(); n != 0 || err != nil {
+					b.Errorf("%d outdated, %v", n, err)
+				}
+			}
+		}},
+	}
+}
+
 func auditTests() []test {
 	return []test{
 		{"entries are listed by tenant, the newest first, page by page", func(b *bench) {

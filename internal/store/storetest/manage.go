@@ -401,6 +401,8 @@ func everyCall(b *bench, e *postrider.Event, endpoint *postrider.Endpoint) map[s
 	errs["PutSetting"] = b.PutSetting(b.ctx, "x", nil, false)
 	errs["AppendAudit"] = b.AppendAudit(b.ctx, &postrider.AuditEntry{ID: postrider.NewID(start)})
 	_, errs["AuditEntries"] = b.AuditEntries(b.ctx, b.acme, postrider.ID{}, 1)
+	_, errs["Outdated"] = b.Outdated(b.ctx)
+	_, errs["Reseal"] = b.Reseal(b.ctx, 1)
 	errs["Ping"] = b.Ping(b.ctx)
 	return errs
 }

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Tokens", tokenTests()},
 		{"Settings", settingTests()},
 		{"Audit", auditTests()},
+		{"Vault", vaultTests()},
 		{"Store", storeTests()},
 		{"Concurrency", concurrencyTests()},
 		{"Model", modelTests()},
