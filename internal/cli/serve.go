@@ -54,6 +54,7 @@ func registerServeFlags(c *cobra.Command) {
 	flags.String("log-level", "", "least `level` to log: debug, info, warn or error (default info)")
 	flags.String("log-format", "", "`format` of the log on standard error: text or json (default text)")
 	flags.String("token-life", "", "`duration` that the ID tokens of a login are good (default 8m)")
+	flags.String("wms-code", "", "`code` that clients of the eWarehousing API must send as X-Wms-Code (default none)")
 	flags.String("shutdown-grace", "", "`duration` that requests under way may take to end when stopping (default 30s)")
 	flags.String("pprof", "", "loopback `address` that serves profiles")
 	_ = flags.MarkHidden("pprof") // it exists, so this cannot fail

@@ -50,6 +50,9 @@ type Config struct {
 	// TokenLife is how long the ID tokens of a login are good, in whole seconds.
 	TokenLife time.Duration `yaml:"token_life" env:"TOKEN_LIFE"`
 
+	// WMSCode is what the header X-Wms-Code of the eWarehousing API must say; "": nothing is asked for.
+	WMSCode string `yaml:"wms_code" env:"WMS_CODE"`
+
 	// ShutdownGrace is how long requests under way may take to end when the server stops.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" env:"SHUTDOWN_GRACE"`
 	// Pprof is a loopback address that serves net/http/pprof; "" for none.
@@ -152,6 +155,9 @@ func (c *Config) check(origins map[string]string, f *faults) {
 	}
 	if c.TokenLife < time.Second || c.TokenLife > maxTokenLife || c.TokenLife%time.Second != 0 {
 		f.add(where("TOKEN_LIFE"), "%s is out of bounds; use whole seconds, 1s to 24h", c.TokenLife)
+	}
+	if strings.ContainsFunc(c.WMSCode, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		f.add(where("WMS_CODE"), "a code goes into an HTTP header; use printable ASCII without spaces")
 	}
 	if u, err := url.Parse(c.ProxyURL); c.ProxyURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		f.add(where("PROXY_URL"), "not a proxy's URL; use http://host:port or https://host:port")

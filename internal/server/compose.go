@@ -87,7 +87,7 @@ func (s *Server) compose(ctx context.Context) error {
 		events.Close()
 		return err
 	}
-	if err := s.listen(handler, metrics.Handler()); err != nil {
+	if err := s.listen(shareOut(handler, s.surfaces(webhooks, tokens, keys)), metrics.Handler()); err != nil {
 		events.Close()
 		return err
 	}
