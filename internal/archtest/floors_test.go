@@ -291,6 +291,8 @@ func libraries() []library {
 		{"github.com/danielgtaylor/huma/v2", []string{"internal/restapi"}, "the OpenAPI document comes from the routes"},
 		{"github.com/prometheus/client_golang", []string{"internal/observe"}, "metrics have one home; other packages are handed what they count with"},
 		{"github.com/goccy/go-yaml", []string{"contract", "internal/config"}, "contracts and settings are YAML; nothing else is"},
+		{"golang.org/x/crypto", []string{"internal/auth"}, "argon2id, for passwords"},
+		{"github.com/golang-jwt/jwt/v5", []string{"internal/auth"}, "tokens are made and checked in one place"},
 		{"github.com/caarlos0/env/v11", []string{"internal/config"}, "environment variables are read in one place"},
 		{"github.com/spf13/cobra", []string{"internal/cli", "internal/bench"}, "commands; the yardstick brings its own, with the programs that it starts as processes"},
 		{"golang.org/x/term", []string{"internal/cli"}, "whether a person is looking"},

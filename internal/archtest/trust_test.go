@@ -11,6 +11,7 @@ func TestSecretsAreRevealedWhereTheyMustBe(t *testing.T) {
 		"signature/key.go":               "the text is the key",
 		"contract/contract.go":           "the contract's rules are about the text's length and form",
 		"internal/control/rules.go":      "the text's length is bounded",
+		"internal/auth/password.go":      "a password is kept as its argon2id hash",
 		"internal/auth/key.go":           "a bearer key is kept as the hash of its text",
 		"internal/config/config.go":      "the operator's key has a least length",
 		"internal/server/firststart.go":  "the operator's key is kept as its hash",
