@@ -64,6 +64,11 @@ func rooms() map[string]room {
 			"client": "the server does not call itself", "api": "it speaks another system's words, not those of REST",
 		}},
 
+		"internal/graphapi": {floor: 5, not: map[string]string{
+			"internal/deliver": handlersReason, "internal/store/sqlite": handlersReason, "internal/egress": handlersReason, "internal/ingest": handlersReason,
+			"client": "the server does not call itself", "api": "it speaks another system's words, not those of REST",
+		}},
+
 		"internal/config": {floor: 6, not: map[string]string{
 			"internal/store/sqlite": "config fills options; server opens what they describe",
 			"client":                "config reads files, variables and flags, and nothing over the network",
@@ -295,6 +300,7 @@ func libraries() []library {
 		{"github.com/golang-jwt/jwt/v5", []string{"internal/auth"}, "tokens are made and checked in one place"},
 		{"github.com/caarlos0/env/v11", []string{"internal/config"}, "environment variables are read in one place"},
 		{"github.com/spf13/cobra", []string{"internal/cli", "internal/bench"}, "commands; the yardstick brings its own, with the programs that it starts as processes"},
+		{"github.com/vektah/gqlparser/v2", []string{"internal/graphapi"}, "GraphQL documents are parsed and validated there, and walked by hand"},
 		{"golang.org/x/term", []string{"internal/cli"}, "whether a person is looking"},
 		{"golang.org/x/time", []string{"internal/deliver"}, "rate limits of lanes"},
 	}
