@@ -67,24 +67,22 @@ type Handler struct {
 var schemaText string
 
 // New makes the handler of all routes.
-func New(o Options, parts Parts) (*Handler, error) {
+func New(o Options, parts Parts) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: schemaText})
-	if err != nil {
-		return nil, postrider.Errorf(postrider.CodeInternal, "the GraphQL schema: %w", err)
-	}
+	// The schema is a part of the program, as a regular expression would be.
+	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "schema.graphql", Input: schemaText})
 	h := &Handler{parts: parts, log: o.Logger, now: o.Now, schema: schema, resolvers: resolvers{}}
 	for _, table := range []resolvers{webhookFields(), deliveryFields(), introspection()} {
 		for name, fields := range table {
 			h.resolvers[name] = fields
 		}
 	}
-	return h, nil
+	return h
 }
 
 // The paths.

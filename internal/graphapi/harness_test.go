@@ -91,12 +91,9 @@ func newGateway(t testing.TB) *gateway {
 			return err
 		},
 	})
-	g.handler, err = graphapi.New(
+	g.handler = graphapi.New(
 		graphapi.Options{Logger: slog.New(slog.NewTextHandler(g.log, nil)), Now: g.clock.Now},
 		graphapi.Parts{Webhooks: g.control, Logins: g.control, Tokens: g.tokens})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		g.events.Close()
 		if err := db.Close(); err != nil {

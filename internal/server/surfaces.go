@@ -7,6 +7,7 @@ import (
 	"github.com/postrider/postrider/internal/auth"
 	"github.com/postrider/postrider/internal/control"
 	"github.com/postrider/postrider/internal/ewhsapi"
+	"github.com/postrider/postrider/internal/graphapi"
 )
 
 // surface is one tongue beside REST, and the paths that it answers.
@@ -20,6 +21,7 @@ func (s *Server) surfaces(webhooks *control.Control, tokens *auth.Tokens, keys *
 	return []surface{
 		{ewhsapi.Owns, ewhsapi.New(ewhsapi.Options{WMSCode: s.options.Config.WMSCode, Logger: s.log},
 			ewhsapi.Parts{Webhooks: webhooks, Logins: webhooks, Tokens: tokens, Keys: keys})},
+		{graphapi.Owns, graphapi.New(graphapi.Options{Logger: s.log}, graphapi.Parts{Webhooks: webhooks, Logins: webhooks, Tokens: tokens})},
 	}
 }
 
