@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -78,8 +79,9 @@ type Client struct {
 	userAgent string
 	proxy     *url.URL
 
-	pooled *http.Transport
-	fresh  *http.Transport // makes a new connection for every request; see Post
+	plain     *transports
+	certified certified
+	open      func(*tls.Certificate) *transports // with a client certificate, or with nil without one
 
 	bodies sync.Pool // of *smallBody
 
@@ -113,19 +115,23 @@ func New(o Options) (*Client, error) {
 	}
 	c.direct = net.Dialer{Timeout: dialTime, KeepAlive: idleTime, Resolver: o.Resolver, ControlContext: c.control}
 	c.toProxy = net.Dialer{Timeout: dialTime, KeepAlive: idleTime, Resolver: o.Resolver}
-	c.pooled = c.newTransport(o, roots)
-	c.fresh = c.newTransport(o, roots)
-	c.fresh.DisableKeepAlives = true
+	c.open = func(certificate *tls.Certificate) *transports {
+		pair := &transports{pooled: c.newTransport(o, roots, certificate), fresh: c.newTransport(o, roots, certificate)}
+		pair.fresh.DisableKeepAlives = true
+		return pair
+	}
+	c.plain = c.open(nil)
+	c.certified.pairs = make(map[[sha256.Size]byte]*transports)
 	return c, nil
 }
 
 // Close closes the connections that are kept. Requests under way are their callers' to end.
 func (c *Client) Close() {
-	c.pooled.CloseIdleConnections()
-	c.fresh.CloseIdleConnections()
+	c.plain.close()
+	c.certified.close()
 }
 
-func (c *Client) newTransport(o Options, roots *x509.CertPool) *http.Transport {
+func (c *Client) newTransport(o Options, roots *x509.CertPool, certificate *tls.Certificate) *http.Transport {
 	t := &http.Transport{
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
@@ -142,6 +148,10 @@ func (c *Client) newTransport(o Options, roots *x509.CertPool) *http.Transport {
 			SendPingTimeout:               15 * time.Second, // finds a dead connection that many requests share
 			PingTimeout:                   5 * time.Second,
 		},
+	}
+	if certificate != nil {
+		// Always shown when it is asked for: whether it is a good one is the receiver's to say.
+		t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
 	}
 	if c.proxy != nil {
 		t.Proxy = http.ProxyURL(c.proxy)

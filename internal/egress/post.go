@@ -25,6 +25,7 @@ type Request struct {
 	Body          []byte
 	Timeout       time.Duration // from the start of dialling to the end of the response's head; 0: 30 seconds
 	ResponseLimit int           // bytes of the response's body to keep; 0: 64 KiB; at most 1 MiB
+	Credentials   *Credentials  // what the endpoint asks for beside the contract's headers; nil: nothing
 }
 
 // Result is what came of a Request. With a status, Failure is "" whatever the status says and
@@ -44,6 +45,9 @@ type Result struct {
 // A connection that was kept from an earlier request may have been closed by the server the moment
 // before. When it breaks within a second and before any byte of a response, the request is sent once
 // more on a new connection, within the same time limit: a server's idle time is no failed attempt.
+//
+// With Credentials, getting a token counts within the same time limit, and what was sent in confidence is
+// hidden in what comes back. Without a token nothing is sent, and the failure is OutcomeToken.
 func (c *Client) Post(ctx context.Context, r *Request) Result {
 	timeout := r.Timeout
 	if timeout <= 0 {
@@ -52,14 +56,58 @@ func (c *Client) Post(ctx context.Context, r *Request) Result {
 	if failure, detail := c.refuse(r); failure != "" {
 		return Result{Failure: failure, Detail: detail}
 	}
+	deadline := time.Now().Add(timeout)
+	if r.Credentials != nil {
+		return c.postWith(ctx, r, timeout, deadline)
+	}
 	header, fault := c.header(r.Header)
 	if fault != "" {
 		return Result{Failure: postrider.OutcomeContract, Detail: fault}
 	}
-	deadline := time.Now().Add(timeout)
-	result, stale := c.attempt(ctx, c.pooled, r, header, timeout, deadline)
+	return c.send(ctx, c.plain, r, header, timeout, deadline)
+}
+
+// postWith sends r with what the endpoint asks for. An answer of 401 to a token is asked about once
+// more with a new one, within the same time limit (A000-9).
+func (c *Client) postWith(ctx context.Context, r *Request, timeout time.Duration, deadline time.Time) Result {
+	over, asked := c.plain, r.Credentials
+	if asked.certificate != nil {
+		over = c.certified.take(asked.certificate, time.Now(), c.open)
+		defer func() { c.certified.give(asked.certificate, over, time.Now()) }()
+	}
+	token := ""
+	if asked.tokens != nil {
+		var failure *tokenFailure
+		if token, failure = asked.tokens.take(ctx, c, timeout, deadline, ""); failure != nil {
+			return Result{Failure: failure.code, Detail: failure.detail}
+		}
+	}
+	result := c.sendAs(ctx, over, r, token, timeout, deadline)
+	if asked.tokens == nil || result.Response.Status != http.StatusUnauthorized || !time.Now().Before(deadline) {
+		asked.scrub(&result, token)
+		return result
+	}
+	renewed, failure := asked.tokens.take(ctx, c, timeout, deadline, token)
+	if failure != nil {
+		return Result{Failure: failure.code, Detail: "the token was answered with 401 Unauthorized, and " + failure.detail}
+	}
+	result = c.sendAs(ctx, over, r, renewed, timeout, deadline)
+	asked.scrub(&result, token, renewed)
+	return result
+}
+
+func (c *Client) sendAs(ctx context.Context, over *transports, r *Request, token string, timeout time.Duration, deadline time.Time) Result {
+	header, fault := c.header(r.Credentials.headerWith(r.Header, token))
+	if fault != "" {
+		return Result{Failure: postrider.OutcomeContract, Detail: fault}
+	}
+	return c.send(ctx, over, r, header, timeout, deadline)
+}
+
+func (c *Client) send(ctx context.Context, over *transports, r *Request, header http.Header, timeout time.Duration, deadline time.Time) Result {
+	result, stale := c.attempt(ctx, over.pooled, r, header, timeout, deadline)
 	if stale {
-		result, _ = c.attempt(ctx, c.fresh, r, header, timeout, deadline)
+		result, _ = c.attempt(ctx, over.fresh, r, header, timeout, deadline)
 	}
 	return result
 }
