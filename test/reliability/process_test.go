@@ -41,7 +41,7 @@ const operatorKey = "an-operators-key-for-tests-0123456789abcdef"
 
 // gateway is the real program on a data folder and an address that outlive it.
 type gateway struct {
-	t       *testing.T
+	t       testing.TB
 	data    string
 	address string
 	env     []string
@@ -51,7 +51,7 @@ type gateway struct {
 	ended   chan error // gets the process's end, once
 }
 
-func newGateway(t *testing.T) *gateway {
+func newGateway(t testing.TB) *gateway {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
