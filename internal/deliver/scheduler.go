@@ -264,7 +264,7 @@ func (s *scheduler) changed(endpoint *postrider.Endpoint, now time.Time) {
 // configure makes the lane serve the endpoint as it is given.
 func (s *scheduler) configure(l *lane, endpoint *postrider.Endpoint) {
 	before := l.target
-	l.target = newTarget(endpoint, s.engine.options.Contracts, s.engine.options.LaneInFlight)
+	l.target = newTarget(endpoint, s.engine.options.Contracts, s.engine.options.LaneInFlight, before)
 	if before == nil || before.endpoint.RateLimit != endpoint.RateLimit || before.endpoint.RateBurst != endpoint.RateBurst {
 		l.limiter = l.target.limiter()
 	}
@@ -306,7 +306,7 @@ func (s *scheduler) wantsLoad(l *lane, now time.Time) bool {
 	case l.target.endpoint.Deleted():
 		return more
 	}
-	depth := s.engine.options.LaneDepth / 2
+	depth := max(1, s.engine.options.LaneDepth/4) // late enough that a load brings little that is in memory already
 	if l.breaker.failing() {
 		depth = 1
 	}
