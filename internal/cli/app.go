@@ -87,6 +87,7 @@ func newRoot(t *Terminal) *cobra.Command {
 func commands(t *Terminal) []*cobra.Command {
 	return []*cobra.Command{
 		newServe(t),
+		newSecrets(t),
 		newDemo(t),
 		newSend(t),
 		newEndpoint(t),

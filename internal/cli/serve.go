@@ -21,7 +21,11 @@ func newServe(t *Terminal) *cobra.Command {
 Every flag has an environment variable: --shutdown-grace is POSTRIDER_SHUTDOWN_GRACE. A flag goes over
 the variable, the variable over the file given by --config, the file over the default.
 
-POSTRIDER_OPERATOR_KEY sets the operator's key. Without it the first start makes one and prints it once.`,
+POSTRIDER_OPERATOR_KEY sets the operator's key. Without it the first start makes one and prints it once.
+
+Secrets are stored sealed. POSTRIDER_ENCRYPTION_KEYS holds the keys, id:base64,id:base64, the newest first.
+Without it the first start makes a key file beside the data folder: keep a copy of it, in another place
+than the backups of the folder.`,
 		Example: `  postrider serve
   postrider serve --listen 0.0.0.0:8080 --data /var/lib/postrider
   POSTRIDER_DEV_TIME_SCALE=1000 postrider serve --dev --data ./trial`,
@@ -46,6 +50,7 @@ func registerServeFlags(c *cobra.Command) {
 	flags.Bool("dev", false, "permit http:// endpoints and private addresses, and let --dev-time-scale count")
 	flags.String("dev-time-scale", "", "divide the durations of retry and dispatch schedules by this `number`; 1000 makes an hour 3.6 s")
 	flags.String("bootstrap-file", "", "`file` of tenants, users, keys and endpoints to make if they are absent, YAML")
+	flags.String("encryption-key-file", "", "`file` of the keys that seal stored secrets, made if it does not exist (default beside the data folder, FOLDER.key)")
 	flags.String("contracts", "", "`folder` of contracts beside the built-in ones, *.yaml")
 	flags.String("publish-limit", "", "largest `size` of a published event's body (default 1MiB)")
 	flags.String("allow-private", "", "`networks` that may be delivered to though they are not public, 10.0.0.0/8,…")

@@ -6,10 +6,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/keyring"
 	"github.com/postrider/postrider/internal/observe"
 )
 
@@ -28,6 +30,11 @@ type Config struct {
 	// OperatorKey is the operator's bearer key. When it is not set, the first start makes one. There
 	// is no flag for it, since a command line can be read by every user of the machine.
 	OperatorKey postrider.Secret `yaml:"operator_key" env:"OPERATOR_KEY"`
+	// EncryptionKeys seal the secrets in the store: "id:base64,id:base64", the newest first. When they
+	// are not set, the key file holds them. There is no flag for them either.
+	EncryptionKeys postrider.Secret `yaml:"encryption_keys" env:"ENCRYPTION_KEYS"`
+	// EncryptionKeyFile is the file that the first start makes for a key; "": beside Data, see KeyFile.
+	EncryptionKeyFile string `yaml:"encryption_key_file" env:"ENCRYPTION_KEY_FILE"`
 	// BootstrapFile names a Bootstrap document; "" for none.
 	BootstrapFile string `yaml:"bootstrap_file" env:"BOOTSTRAP_FILE"`
 
@@ -108,6 +115,18 @@ func (c Config) TimeScale() float64 {
 	return 1
 }
 
+// KeyFile is where the encryption keys are kept when none are configured: beside the data folder and
+// not in it, so that a copy of the folder does not hold the keys to its secrets.
+func (c Config) KeyFile() string {
+	if c.EncryptionKeyFile != "" {
+		return c.EncryptionKeyFile
+	}
+	if folder, err := filepath.Abs(c.Data); err == nil {
+		return folder + ".key"
+	}
+	return filepath.Clean(c.Data) + ".key"
+}
+
 // Warnings tells of settings that have no effect, in words for the log.
 func (c Config) Warnings() []string {
 	if !c.Dev && c.DevTimeScale != 1 {
@@ -145,6 +164,11 @@ func (c *Config) check(origins map[string]string, f *faults) {
 	if !c.OperatorKey.IsZero() {
 		if fault := keyFault(c.OperatorKey, c.Dev); fault != "" {
 			f.add(where("OPERATOR_KEY"), "%s", fault)
+		}
+	}
+	if !c.EncryptionKeys.IsZero() {
+		if _, err := keyring.ParseKeys(c.EncryptionKeys); err != nil {
+			f.add(where("ENCRYPTION_KEYS"), "%v", err)
 		}
 	}
 	if c.PublishLimit < minPublishLimit || c.PublishLimit > maxPublishLimit {

@@ -157,7 +157,7 @@ func TestEveryFlagHasItsVariable(t *testing.T) {
 			t.Error("the operator's key must not be a flag")
 		}
 		value := map[string]string{
-			"listen": "0.0.0.0:99", "data": "elsewhere", "dev": "true", "dev-time-scale": "2", "bootstrap-file": "b.yaml",
+			"listen": "0.0.0.0:99", "data": "elsewhere", "dev": "true", "dev-time-scale": "2", "bootstrap-file": "b.yaml", "encryption-key-file": "k.key",
 			"publish-limit": "2KiB", "allow-private": "10.0.0.0/8", "proxy-url": "http://p:1", "extra-ca-file": os.DevNull, "log-level": "warn",
 			"log-format": "json", "shutdown-grace": "1s", "pprof": "127.0.0.1:1", "contracts": "c", "token-life": "1h", "wms-code": "WMS1",
 		}[name]
@@ -342,4 +342,34 @@ func write(t *testing.T, source string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func TestTheKeyFileStandsBesideTheDataFolder(t *testing.T) {
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for data, want := range map[string]string{
+		"/var/lib/postrider": "/var/lib/postrider.key", "/var/lib/postrider//": "/var/lib/postrider.key",
+		"data": filepath.Join(here, "data.key"), ".": here + ".key",
+	} {
+		if got := (config.Config{Data: data}).KeyFile(); got != want {
+			t.Errorf("of %s: %s, want %s", data, got, want)
+		}
+	}
+	if got := (config.Config{Data: "data", EncryptionKeyFile: "/run/keys"}).KeyFile(); got != "/run/keys" {
+		t.Errorf("a named key file is %s", got)
+	}
+}
+
+func TestEncryptionKeysAreCheckedAndNotShown(t *testing.T) {
+	good := "a:" + strings.Repeat("A", 43) + "="
+	if _, err := config.Load(config.Sources{Environ: []string{"POSTRIDER_ENCRYPTION_KEYS=" + good}}); err != nil {
+		t.Error(err)
+	}
+	_, err := config.Load(config.Sources{Environ: []string{"POSTRIDER_ENCRYPTION_KEYS=" + good + ",b:aHVudGVyMg=="}})
+	if err == nil || !strings.Contains(err.Error(), "POSTRIDER_ENCRYPTION_KEYS: ") || !strings.Contains(err.Error(), `"b" has 7 bytes`) ||
+		strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "aHVudGVyMg") || strings.Contains(err.Error(), "AAAA") {
+		t.Errorf("%v", err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/postrider/postrider"
 )
 
 // FlagNames lists the flags of serve that stand for a field of Config, in the struct's order, without
@@ -13,8 +14,8 @@ import (
 func FlagNames() []string {
 	var names []string
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
-		if variable := field.Tag.Get("env"); variable != "OPERATOR_KEY" {
-			names = append(names, strings.TrimPrefix(flagName(variable), "--"))
+		if field.Type != reflect.TypeFor[postrider.Secret]() {
+			names = append(names, strings.TrimPrefix(flagName(field.Tag.Get("env")), "--"))
 		}
 	}
 	return names

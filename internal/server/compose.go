@@ -25,11 +25,13 @@ func (s *Server) compose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data})
+	secrets := sealing{config: c, log: s.log}
+	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Sealer: secrets.sealer})
 	if err != nil {
 		return err
 	}
 	s.parts.on("close the store", func(context.Context) error { return db.Close() })
+	s.parts.on("end sealing secrets again", secrets.start(ctx, db))
 	if err := s.prepareStore(ctx, db); err != nil {
 		return err
 	}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/keyring"
+	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/store/sqlite"
+)
+
+// How secrets are sealed again under a newer key: in transactions short enough to stand among events.
+const (
+	resealStep       = 100
+	resealRetryAfter = time.Minute
+)
+
+// sealing holds the keys that seal what is secret in the store, and brings all of it under the newest one.
+type sealing struct {
+	config config.Config
+	log    *slog.Logger
+
+	ring *keyring.Ring // set by sealer
+	file string        // of the keys; "" when they are configured
+	made bool          // sealer made the file
+}
+
+// sealer gives the store its keys: the configured ones, or those of the key file, which is made when the
+// store holds nothing sealed yet. The store asks while its folder is locked, so that two first starts
+// cannot make two.
+func (k *sealing) sealer(sealed bool) (sqlite.Sealer, error) {
+	keys, err := k.find(sealed)
+	if err != nil {
+		return nil, err
+	}
+	k.ring, err = keyring.New(keys...)
+	return k.ring, err
+}
+
+func (k *sealing) find(sealed bool) ([]keyring.Key, error) {
+	if !k.config.EncryptionKeys.IsZero() {
+		return keyring.ParseKeys(k.config.EncryptionKeys)
+	}
+	k.file = k.config.KeyFile()
+	keys, err := keyring.ReadFile(k.file)
+	if postrider.ErrorCode(err) != postrider.CodeNotFound {
+		return keys, err
+	}
+	if sealed {
+		return nil, postrider.Errorf(postrider.CodeConflict,
+			"the database in %s holds sealed secrets, and the key file %s is not there: put it back, name it with --encryption-key-file, or set POSTRIDER_ENCRYPTION_KEYS. Without the keys those secrets are lost", k.config.Data, k.file)
+	}
+	keys = []keyring.Key{keyring.Generate(time.Now())}
+	if err := keyring.WriteFile(k.file, keys); err != nil {
+		return nil, postrider.Errorf(postrider.CodeUnavailable,
+			"%w; let this user write there, name another place with --encryption-key-file, or set POSTRIDER_ENCRYPTION_KEYS", err)
+	}
+	k.made = true
+	k.log.Info("made a key that seals secrets; keep a copy of the file, apart from the backups of the data folder", "file", k.file, "key", keys[0].ID)
+	return keys, nil
+}
+
+// start seals again, in the background, what an older key sealed. The teardown breaks it off; the next
+// start goes on from there.
+func (k *sealing) start(ctx context.Context, vault store.Vault) (teardown func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ctx bounds the start only
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			err := k.reseal(ctx, vault)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			k.log.Error("secrets could not be sealed by the newest key; it is tried again", "error", err, "after", resealRetryAfter)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(resealRetryAfter):
+			}
+		}
+	}()
+	return func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	}
+}
+
+func (k *sealing) reseal(ctx context.Context, vault store.Vault) error {
+	total, err := vault.Outdated(ctx)
+	if err != nil || total == 0 {
+		return err
+	}
+	k.log.Info("sealing secrets again with the newest key", "key", k.ring.Newest(), "secrets", total)
+	done, err := resealAll(ctx, vault, func(int) {})
+	if err == nil {
+		k.log.Info("all secrets are sealed by the newest key", "key", k.ring.Newest(), "secrets", done)
+	}
+	return err
+}
+
+// resealAll seals in steps, telling after each how many there were so far.
+func resealAll(ctx context.Context, vault store.Vault, progress func(done int)) (done int, err error) {
+	for {
+		n, err := vault.Reseal(ctx, resealStep)
+		if err != nil {
+			return done, err
+		}
+		done += n
+		progress(done)
+		if n < resealStep {
+			return done, nil
+		}
+	}
+}
+
+// Rotation is what RotateSecrets did.
+type Rotation struct {
+	Key    string   // id of the newest key, which seals everything now
+	Made   bool     // RotateSecrets made that key
+	File   string   // of the keys; "" when they are configured
+	Sealed int      // secrets that it sealed again
+	Unused []string // ids of the keys that seal nothing in this store any more
+}
+
+// RotateSecrets brings the secrets of a data folder that no server uses under a new key. With a key file it
+// makes that key, unless one before was broken off, which it finishes; configured keys are its
+// caller's to make. progress is told how many of how many are done.
+func RotateSecrets(ctx context.Context, c config.Config, progress func(done, total int)) (_ *Rotation, err error) {
+	if _, err := os.Stat(c.Data); err != nil {
+		return nil, postrider.Errorf(postrider.CodeNotFound, "there is no data folder %s; name it with --data", c.Data)
+	}
+	k := sealing{config: c, log: slog.New(slog.DiscardHandler)}
+	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Sealer: k.sealer})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closing := db.Close(); err == nil {
+			err = closing
+		}
+	}()
+	total, err := db.Outdated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Rotation{File: k.file, Made: k.made}
+	if total == 0 && k.file != "" && !k.made {
+		if err := k.addKey(); err != nil {
+			return nil, err
+		}
+		r.Made = true
+		if total, err = db.Outdated(ctx); err != nil {
+			return nil, err
+		}
+	}
+	progress(0, total)
+	if r.Sealed, err = resealAll(ctx, db, func(done int) { progress(done, total) }); err != nil {
+		return nil, err
+	}
+	r.Key = k.ring.Newest()
+	r.Unused = slices.DeleteFunc(k.ring.IDs(), func(id string) bool { return id == r.Key })
+	return r, nil
+}
+
+// addKey makes a newer key. It is on the disk before anything is sealed by it.
+func (k *sealing) addKey() error {
+	keys, err := keyring.ReadFile(k.file)
+	if err != nil {
+		return err
+	}
+	key := keyring.Generate(time.Now())
+	if err := keyring.WriteFile(k.file, slices.Insert(keys, 0, key)); err != nil {
+		return err
+	}
+	return k.ring.Add(key)
+}
