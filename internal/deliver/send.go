@@ -66,9 +66,10 @@ func (e *Engine) post(ctx context.Context, t *target, event *postrider.Event, re
 	result := e.options.Poster.Post(ctx, &egress.Request{
 		URL: t.url, Header: request.Header, Body: request.Body,
 		Timeout: t.contract.Timeout(), ResponseLimit: t.contract.ResponseLimit(),
+		Credentials: t.credentials,
 	})
 	attempt.Duration = time.Since(started)
-	attempt.Request.Header = slices.Clone(request.Header)
+	attempt.Request.Header = slices.Concat(request.Header, t.credentials.Shown())
 	attempt.Response, attempt.Phases = result.Response, result.Phases
 	attempt.Response.Body, attempt.Response.Truncated = bound(result.Response.Body, result.Response.Truncated, result.Response.Status)
 	attempt.Outcome = t.contract.Judge(contract.Answer{
@@ -131,7 +132,7 @@ func settle(j *job, ended time.Time) store.Settlement {
 // Nothing is stored. ctx bounds it beside the contract's time limit.
 func (e *Engine) Test(ctx context.Context, endpoint *postrider.Endpoint, event *postrider.Event) postrider.Attempt {
 	started := time.Now()
-	attempt := e.post(ctx, newTarget(endpoint, e.options.Contracts, e.options.LaneInFlight), event, new(contract.Request), started)
+	attempt := e.post(ctx, newTarget(endpoint, e.options.Contracts, e.options.LaneInFlight, nil), event, new(contract.Request), started)
 	attempt.Number, attempt.Trigger = 1, postrider.TriggerTest
 	return attempt
 }

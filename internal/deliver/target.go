@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/contract"
+	"github.com/postrider/postrider/internal/egress"
 )
 
 // target is an endpoint made ready for sending: all that can be worked out once per configuration.
@@ -15,14 +16,16 @@ type target struct {
 	endpoint    *postrider.Endpoint
 	contract    *contract.Contract
 	renderer    *contract.Renderer
+	credentials *egress.Credentials // nil: the endpoint asks for nothing beside the signature
 	url         *url.URL
 	maxInFlight int
 	fault       string // why no request can be made; "" when all is well
 }
 
 // newTarget never fails: an endpoint that cannot be sent to has its fault recorded in every attempt,
-// where whoever asks will see it.
-func newTarget(endpoint *postrider.Endpoint, contracts *contract.Set, inFlight int) *target {
+// where whoever asks will see it. The target before it, or nil, hands on its credentials when what the
+// endpoint asks for stays the same: they hold a token that may be good for hours.
+func newTarget(endpoint *postrider.Endpoint, contracts *contract.Set, inFlight int, before *target) *target {
 	t := &target{endpoint: endpoint, maxInFlight: inFlight}
 	c, found := contracts.Find(endpoint.Contract)
 	if !found {
@@ -43,6 +46,12 @@ func newTarget(endpoint *postrider.Endpoint, contracts *contract.Set, inFlight i
 	}
 	if t.renderer, err = c.NewRenderer(endpoint); err != nil {
 		t.fault = "the request cannot be made: " + err.Error()
+		return t
+	}
+	if before != nil && before.fault == "" && before.endpoint.Auth.Equal(&endpoint.Auth) {
+		t.credentials = before.credentials
+	} else if t.credentials, err = egress.NewCredentials(&endpoint.Auth); err != nil {
+		t.fault = "the request cannot be made: auth.client_certificate: " + err.Error()
 	}
 	return t
 }

@@ -236,8 +236,10 @@ type receivers struct {
 
 // arrival is one request that came in.
 type arrival struct {
-	at time.Time
-	n  int // of the event's data
+	at     time.Time
+	n      int // of the event's data
+	header []postrider.HeaderField
+	asked  *egress.Credentials
 }
 
 func newReceivers() *receivers {
@@ -267,7 +269,7 @@ func (r *receivers) Post(ctx context.Context, request *egress.Request) egress.Re
 	if err != nil {
 		panic(fmt.Sprintf("the body %q is not what was published", request.Body))
 	}
-	r.arrivals[host] = append(r.arrivals[host], arrival{time.Now(), n})
+	r.arrivals[host] = append(r.arrivals[host], arrival{time.Now(), n, slices.Clone(request.Header), request.Credentials})
 	nth := len(r.arrivals[host])
 	r.underWay[host]++
 	r.most[host] = max(r.most[host], r.underWay[host])
