@@ -26,8 +26,10 @@ type Webhook struct {
 	RateBurst      int        `json:"rate_burst" doc:"Requests that may go at once under rate_limit; 0: one second's worth." example:"0"`
 	CreatedAt      time.Time  `json:"created_at" doc:"When it was registered."`
 	UpdatedAt      time.Time  `json:"updated_at" doc:"When it was last changed."`
-	// Secret is only in the answer that made the webhook, and only when the gateway generated it.
-	Secret string `json:"secret,omitempty" doc:"The signing secret. Only in the answer to the registration, and only when it was generated: it is not shown again."`
+	// SecretRotation is nil while no rotation is under way.
+	SecretRotation *SecretRotation `json:"secret_rotation,omitempty" doc:"The rotation of the signing secret that is under way; absent when none is."`
+	// Secret is only in the answer that made it, and only when the gateway generated it.
+	Secret string `json:"secret,omitempty" doc:"The signing secret. Only in the answer to the registration or the rotation that made it, and only when it was generated: it is not shown again."`
 }
 
 // WebhookCreate registers a webhook.
@@ -48,7 +50,7 @@ type WebhookCreate struct {
 type WebhookUpdate struct {
 	URL         *string   `json:"url,omitempty" doc:"Where events are sent, by POST." example:"https://example.com/webhooks"`
 	Events      *[]string `json:"events,omitempty" doc:"Replaces the whole list of event types." example:"[\"user.created\"]"`
-	Secret      *string   `json:"secret,omitempty" doc:"Replaces the signing secret at once."`
+	Secret      *string   `json:"secret,omitempty" doc:"Replaces the signing secret at once, and ends a rotation."`
 	Contract    *string   `json:"contract,omitempty" doc:"Name of the contract; the secret in force must suit it."`
 	Description *string   `json:"description,omitempty" maxLength:"500" doc:"A note for people."`
 	Status      *string   `json:"status,omitempty" enum:"enabled,paused,disabled" doc:"\"enabled\" lets a paused or disabled webhook go again, with the deliveries that waited." example:"enabled"`
@@ -71,10 +73,4 @@ type TestResult struct {
 	Delivered bool   `json:"delivered" doc:"Whether the endpoint took it."`
 	Status    int    `json:"status" doc:"The HTTP status that came back; 0 when none did." example:"200"`
 	Attempt          // the request and what came back
-}
-
-// Topic is an event type, or a pattern of types, that webhooks of a tenant get.
-type Topic struct {
-	Name     string `json:"name" doc:"The event type or pattern." example:"resource.created"`
-	Webhooks int    `json:"webhooks" doc:"How many webhooks name it, in any state." example:"2"`
 }

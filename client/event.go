@@ -144,7 +144,7 @@ func (c *Client) Delivery(ctx context.Context, id string) (*api.DeliveryDetail, 
 // Deliveries gives a page of deliveries, the newest event's first.
 func (c *Client) Deliveries(ctx context.Context, filter DeliveryFilter) (*api.List[api.Delivery], error) {
 	return get[api.List[api.Delivery]](ctx, c, "/v1/deliveries", c.values(filter.Page,
-		"environment", filter.Environment, "webhook_id", filter.WebhookID, "state", filter.State, "type", filter.Type,
+		"environment", filter.Environment, "event_id", filter.EventID, "webhook_id", filter.WebhookID, "state", filter.State, "type", filter.Type,
 		"from", stamp(filter.From), "to", stamp(filter.To)))
 }
 

@@ -20,6 +20,8 @@ type Page struct {
 type WebhookFilter struct {
 	Environment string
 	Contract    string
+	Status      string
+	Type        string // those that get events of this type
 	Page
 }
 
@@ -34,6 +36,7 @@ type EventFilter struct {
 // DeliveryFilter chooses deliveries. Zero fields do not restrict.
 type DeliveryFilter struct {
 	Environment string
+	EventID     string
 	WebhookID   string
 	State       string
 	Type        string

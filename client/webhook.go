@@ -24,7 +24,7 @@ func (c *Client) Webhook(ctx context.Context, id string) (*api.Webhook, error) {
 // Webhooks gives a page of webhooks, the oldest first.
 func (c *Client) Webhooks(ctx context.Context, filter WebhookFilter) (*api.List[api.Webhook], error) {
 	return get[api.List[api.Webhook]](ctx, c, "/v1/webhooks",
-		c.values(filter.Page, "environment", filter.Environment, "contract", filter.Contract))
+		c.values(filter.Page, "environment", filter.Environment, "contract", filter.Contract, "status", filter.Status, "type", filter.Type))
 }
 
 // AllWebhooks walks over all pages.
@@ -59,17 +59,4 @@ func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
 // TestWebhook sends a webhook a test event at once and says what came back. eventType may be "".
 func (c *Client) TestWebhook(ctx context.Context, id, eventType string) (*api.TestResult, error) {
 	return send[api.TestResult](ctx, c, http.MethodPost, "/v1/webhooks/test", c.scope(), api.TestRequest{WebhookID: id, EventType: eventType}, false)
-}
-
-// Topics gives a page of the event types that webhooks of the tenant get, by name. environment ""
-// means both.
-func (c *Client) Topics(ctx context.Context, environment string, page Page) (*api.List[api.Topic], error) {
-	return get[api.List[api.Topic]](ctx, c, "/v1/topics", c.values(page, "environment", environment))
-}
-
-// AllTopics walks over all pages.
-func (c *Client) AllTopics(ctx context.Context, environment string) iter.Seq2[api.Topic, error] {
-	return all(ctx, Page{}, func(ctx context.Context, page Page) (*api.List[api.Topic], error) {
-		return c.Topics(ctx, environment, page)
-	})
 }

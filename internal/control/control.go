@@ -17,6 +17,8 @@ type Store interface {
 	store.Endpoints
 	store.Keys
 	store.Journal
+	store.Replays
+	store.Settings
 	store.Users
 	store.Audit
 }
@@ -81,7 +83,10 @@ type Control struct {
 	changes  sync.Mutex
 	webhooks map[postrider.TenantID]int // how many a tenant has, once counted
 
-	names tenantNames
+	names  tenantNames
+	topics *topics
+
+	settings sync.Mutex // held while an application's settings are looked at and changed
 
 	throttle    *auth.Throttle
 	userChanges sync.Mutex // makes changes of users' passwords one at a time
@@ -110,6 +115,7 @@ func New(o Options, parts Parts) *Control {
 		tests:    make(chan struct{}, o.MaxTests),
 		webhooks: make(map[postrider.TenantID]int),
 		names:    tenantNames{known: make(map[string]postrider.TenantID)},
+		topics:   newTopics(),
 		throttle: auth.NewThrottle(o.Now()),
 	}
 }

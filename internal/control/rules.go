@@ -31,10 +31,13 @@ func (c *Control) checkWebhook(faults *postrider.Faults, webhook *postrider.Endp
 		c.checkURL(faults, webhook, terms)
 	}
 	if check.topics {
-		checkTopics(faults, webhook.Topics)
+		c.checkTopics(faults, webhook.Topics)
 	}
 	if check.secrets && found {
 		checkSecrets(faults, webhook.Secrets, terms)
+		if webhook.Rotation != nil {
+			checkSecrets(faults, []postrider.Secret{webhook.Rotation.Next}, terms)
+		}
 	}
 	if n := utf8.RuneCountInString(webhook.Description); n > MaxDescription {
 		faults.Add("description", "has at most %d characters; this one has %d", MaxDescription, n)
@@ -61,7 +64,8 @@ func (c *Control) checkURL(faults *postrider.Faults, webhook *postrider.Endpoint
 	faults.AddError("url", c.parts.CheckURL(webhook.URL, requireHTTPS))
 }
 
-func checkTopics(faults *postrider.Faults, topics []postrider.Topic) {
+func (c *Control) checkTopics(faults *postrider.Faults, topics []postrider.Topic) {
+	known := c.topics.current.Load() // the verbs that change topics have read it
 	switch {
 	case len(topics) == 0:
 		faults.Add("events", "at least one event type is needed, such as \"order.created\"; \"*\" takes all")
@@ -69,7 +73,12 @@ func checkTopics(faults *postrider.Faults, topics []postrider.Topic) {
 		faults.Add("events", "has at most %d event types; this one has %d", MaxTopics, len(topics))
 	default:
 		for i, topic := range topics {
-			faults.AddError("events["+strconv.Itoa(i)+"]", topic.ValidatePattern())
+			field := "events[" + strconv.Itoa(i) + "]"
+			if err := topic.ValidatePattern(); err != nil {
+				faults.AddError(field, err)
+			} else if known != nil && !known.takes(topic) {
+				faults.Add(field, "%s is not in the catalogue of topics, which is closed; GET /v1/topics lists it", quote(string(topic)))
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"strings"
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/internal/auth"
@@ -36,23 +35,24 @@ func (c *Control) TestWebhook(ctx context.Context, p auth.Principal, tenantName 
 	default:
 		return nil, postrider.Errorf(postrider.CodeRateLimited, "%d test requests are under way, as many as there may be; try again in a moment", cap(c.tests))
 	}
-	event := c.testEvent(webhook, topic)
+	event, err := c.testEvent(ctx, webhook, topic)
+	if err != nil {
+		return nil, err
+	}
 	return &Trial{Webhook: webhook, Event: event, Attempt: c.parts.Tester.Test(ctx, webhook, event)}, nil
 }
 
-// testEvent makes an event that looks real: data.object is the full object, and for an update the
-// previous data hold the changed field's old value (004.5, 004.6).
-func (c *Control) testEvent(webhook *postrider.Endpoint, topic postrider.Topic) *postrider.Event {
+// testEvent makes an event that looks real, of the topic's example.
+func (c *Control) testEvent(ctx context.Context, webhook *postrider.Endpoint, topic postrider.Topic) (*postrider.Event, error) {
+	data, previous, err := c.exampleOf(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
 	now := c.now()
-	event := &postrider.Event{
+	return &postrider.Event{
 		ID: postrider.NewEventID(now), Tenant: webhook.Tenant, Environment: webhook.Environment,
-		Topic: topic, OccurredAt: now, AcceptedAt: now,
-		Data: []byte(`{"object":{"id":"test_123","name":"Test Name","status":"active"}}`),
-	}
-	if strings.HasSuffix(string(topic), ".updated") {
-		event.Previous = []byte(`{"name":"Old Test Name"}`)
-	}
-	return event
+		Topic: topic, OccurredAt: now, AcceptedAt: now, Data: data, Previous: previous,
+	}, nil
 }
 
 // firstTopic gives the first topic that the webhook gets by its full name.

@@ -19,6 +19,10 @@ type Change struct {
 	MaxInFlight *int
 	RateLimit   *float64
 	RateBurst   *int
+
+	// What rotating and activating change: the secrets in force, and what is to follow them.
+	secrets  []postrider.Secret
+	rotation *postrider.SecretRotation
 }
 
 // UpdateWebhook changes a webhook and gives it as it then is. The rules are judged on what would
@@ -49,6 +53,9 @@ func to(state postrider.EndpointState) Change { return Change{State: &state} }
 func (c *Control) update(ctx context.Context, p auth.Principal, tenantName string, id postrider.EndpointID,
 	decide func(now *postrider.Endpoint) (Change, error)) (*postrider.Endpoint, error) {
 	if err := p.Authorize(auth.UpdateWebhook); err != nil {
+		return nil, err
+	}
+	if _, err := c.catalogue(ctx); err != nil {
 		return nil, err
 	}
 	c.changes.Lock()
@@ -100,11 +107,19 @@ func (c *Control) judge(now *postrider.Endpoint, change Change) (store.EndpointP
 		patch.Topics = &then.Topics
 	}
 	if change.Secret != nil {
-		then.Secrets = []postrider.Secret{*change.Secret}
-		patch.Secrets = &then.Secrets
+		change.secrets, change.rotation = []postrider.Secret{*change.Secret}, nil
 		if change.Secret.IsZero() {
 			faults.Add("secret", "cannot be empty; leave it out to keep the one in force")
 		}
+	}
+	if change.secrets != nil {
+		then.Secrets, then.Rotation = change.secrets, change.rotation
+		patch.Secrets = &then.Secrets
+		if then.Rotation != now.Rotation {
+			patch.Rotation = &then.Rotation
+		}
+	} else if then.Rotation != nil && c.RotationOf(now) == nil {
+		then.Secrets, then.Rotation = inForce(now, c.now()), nil // it has ended: the new one is what a new contract must suit
 	}
 	if change.State != nil && *change.State != now.State {
 		patch.State = change.State

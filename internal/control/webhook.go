@@ -3,8 +3,6 @@ package control
 import (
 	"context"
 	"crypto/rand"
-	"maps"
-	"slices"
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/contract"
@@ -37,6 +35,9 @@ func (c *Control) RegisterWebhook(ctx context.Context, p auth.Principal, in Regi
 	}
 	tenant, err := c.Tenant(ctx, p, in.Tenant)
 	if err != nil {
+		return nil, generated, err
+	}
+	if _, err := c.catalogue(ctx); err != nil {
 		return nil, generated, err
 	}
 	environment, faultyEnvironment := p.In(in.Environment)
@@ -151,38 +152,6 @@ func (c *Control) Webhooks(ctx context.Context, p auth.Principal, tenantName str
 	webhooks, err = c.parts.Store.Endpoints(ctx, tenant, filter)
 	webhooks, more = page(webhooks, limit)
 	return webhooks, more, err
-}
-
-// TopicUse is an event type, or a pattern, and how many webhooks name it.
-type TopicUse struct {
-	Topic    postrider.Topic
-	Webhooks int
-}
-
-// Topics lists what the tenant's webhooks subscribe to, by name, those after the given one. more says
-// that there are further ones.
-func (c *Control) Topics(ctx context.Context, p auth.Principal, tenantName string, environment postrider.Environment, after postrider.Topic, limit int) (uses []TopicUse, more bool, err error) {
-	counts := make(map[postrider.Topic]int)
-	filter := store.EndpointFilter{Environment: environment, Limit: MaxPage}
-	for further := true; further; {
-		var webhooks []*postrider.Endpoint
-		if webhooks, further, err = c.Webhooks(ctx, p, tenantName, filter); err != nil {
-			return nil, false, err
-		}
-		for _, webhook := range webhooks {
-			filter.After = webhook.ID
-			for _, topic := range webhook.Topics {
-				if topic > after {
-					counts[topic]++
-				}
-			}
-		}
-	}
-	for _, topic := range slices.Sorted(maps.Keys(counts)) {
-		uses = append(uses, TopicUse{topic, counts[topic]})
-	}
-	uses, more = page(uses, pageLimit(limit))
-	return uses, more, nil
 }
 
 // DeleteWebhook unregisters a webhook and gives it as it was. Nothing is sent to it any more: the

@@ -31,12 +31,17 @@ func describe(version string) huma.Config {
 					"and retried until each delivery has an end that can be explained.\n\n" +
 					"Send `Authorization: Bearer <key>`. An operator's key names a tenant in each call, or means `default`. " +
 					"Lists are `{\"data\": […], \"next\": cursor}`; errors are `{\"error\": {\"code\", \"message\", \"fields\"}}`. " +
-					"Every answer has an X-Request-Id; send your own to find it in the gateway's log.",
+					"Every answer has an X-Request-Id; send your own to find it in the gateway's log.\n\n" +
+					"Each key has a limit of publishing requests a minute, and one of all others: X-RateLimit-Limit, X-RateLimit-Remaining " +
+					"(rounded down to a thousandth of the limit) and X-RateLimit-Reset (seconds since 1970) tell how it stands; " +
+					"over the limit the answer is 429 with Retry-After.",
 				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 			},
 			Tags: []*huma.Tag{
 				{Name: tagWebhooks, Description: "Where events go, and how."},
 				{Name: tagEvents, Description: "What happened."},
+				{Name: tagTopics, Description: "Which kinds of things happen."},
+				{Name: tagSettings, Description: "One URL for everything that happens in an environment."},
 				{Name: tagDeliveries, Description: "What is owed, and every attempt at it."},
 				{Name: tagAdmin, Description: "Who owns what, and who may ask."},
 				{Name: tagContracts, Description: "How requests to webhooks are shaped, signed, timed and retried."},
@@ -87,12 +92,12 @@ func failures(rt route) []postrider.Code {
 		return []postrider.Code{postrider.CodeUnavailable, postrider.CodeInternal}
 	}
 	codes := []postrider.Code{postrider.CodeInvalid, postrider.CodeUnauthenticated, postrider.CodeForbidden,
-		postrider.CodeNotFound, postrider.CodeUnavailable, postrider.CodeInternal}
+		postrider.CodeNotFound, postrider.CodeRateLimited, postrider.CodeUnavailable, postrider.CodeInternal}
 	if rt.method != http.MethodGet {
 		codes = append(codes, postrider.CodeConflict, postrider.CodeStorageFull)
 	}
-	if rt.method == http.MethodPost || rt.method == http.MethodPatch {
-		codes = append(codes, postrider.CodeTooLarge, postrider.CodeUnsupportedType, postrider.CodeRateLimited)
+	if rt.method == http.MethodPost || rt.method == http.MethodPut || rt.method == http.MethodPatch {
+		codes = append(codes, postrider.CodeTooLarge, postrider.CodeUnsupportedType)
 	}
 	return codes
 }
@@ -104,9 +109,18 @@ func failure(in huma.API, code postrider.Code) *huma.Response {
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf[api.ErrorBody](in)}},
 	}
 	if retryAfter(code) != "" {
-		r.Headers = map[string]*huma.Param{"Retry-After": {Description: "Seconds to wait.", Schema: &huma.Schema{Type: huma.TypeString}}}
+		r.Headers = map[string]*huma.Param{"Retry-After": textHeader("Seconds to wait.")}
+	}
+	if code == postrider.CodeRateLimited {
+		r.Headers["X-RateLimit-Limit"] = textHeader("Requests of this key a minute.")
+		r.Headers["X-RateLimit-Remaining"] = textHeader("How many more it may make at once.")
+		r.Headers["X-RateLimit-Reset"] = textHeader("When the whole limit is there again, in seconds since 1970.")
 	}
 	return r
+}
+
+func textHeader(description string) *huma.Param {
+	return &huma.Param{Description: description, Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 func schemaOf[T any](in huma.API) *huma.Schema {

@@ -88,14 +88,28 @@ PATCH /v1/webhooks/{id}
 DELETE /v1/webhooks/{id}
 POST /v1/webhooks/{id}/pause
 POST /v1/webhooks/{id}/resume
+POST /v1/webhooks/{id}/replay
+POST /v1/webhooks/{id}/rotate-secret
+POST /v1/webhooks/{id}/activate-secret
 GET /v1/topics
+POST /v1/topics
+GET /v1/topics/policy
+PUT /v1/topics/policy
+GET /v1/topics/{name}
+PATCH /v1/topics/{name}
+DELETE /v1/topics/{name}
+GET /v1/settings/api
+PUT /v1/settings/api
+POST /v1/settings/api/test
 POST /v1/events
 POST /v1/events/batch
 GET /v1/events
 GET /v1/events/{id}
+POST /v1/events/{id}/replay
 GET /v1/deliveries
 GET /v1/deliveries/{id}
 POST /v1/deliveries/{id}/retry
+POST /v1/deliveries/{id}/replay
 POST /v1/tenants
 GET /v1/tenants
 POST /v1/keys
@@ -176,14 +190,42 @@ func TestRealAnswersAreAsDocumented(t *testing.T) {
 	must(err)
 	_, err = c.Webhooks(ctx, webhookPage(1))
 	must(err)
-	topics, err := c.Topics(ctx, "", client.Page{})
+	topics, err := c.Topics(ctx, client.TopicFilter{Source: "webhook"})
 	must(err)
-	if len(topics.Data) != 1 || topics.Data[0] != (api.Topic{Name: "a.*", Webhooks: 1}) {
+	if len(topics.Data) != 1 || topics.Data[0].Name != "a.*" || topics.Data[0].Webhooks != 1 {
 		t.Errorf("the topics are %+v", topics.Data)
 	}
+	_, err = c.Topics(ctx, client.TopicFilter{})
+	must(err)
+	_, err = operator.CreateTopic(ctx, api.TopicCreate{Name: "a.b", Description: "d", Example: []byte(`{"object":{}}`), PreviousExample: []byte(`[1]`)})
+	must(err)
+	_, err = operator.UpdateTopic(ctx, "a.b", api.TopicUpdate{Description: pointer("e"), Example: []byte(`null`)})
+	must(err)
+	_, err = c.Topic(ctx, "a.b")
+	must(err)
+	must(operator.DeleteTopic(ctx, "a.b"))
+	policy, err := c.TopicPolicy(ctx)
+	must(err)
+	_, err = operator.PutTopicPolicy(ctx, *policy)
+	must(err)
+	_, err = c.APISettings(ctx, "")
+	must(err)
+	settings, err := c.PutAPISettings(ctx, "sandbox", api.APISettingsUpdate{URL: pointer("https://example.com/all")})
+	must(err)
+	if settings.Secret == "" || settings.Dispatch.EverySeconds != 300 {
+		t.Errorf("the settings are %+v", settings)
+	}
+	_, err = c.TestAPISettings(ctx, "sandbox", "")
+	must(err)
+	_, err = c.PutAPISettings(ctx, "sandbox", api.APISettingsUpdate{})
+	must(err)
 	_, err = c.Webhook(ctx, webhook.ID)
 	must(err)
 	_, err = c.TestWebhook(ctx, webhook.ID, "a.b")
+	must(err)
+	_, err = c.RotateSecret(ctx, webhook.ID, api.RotateSecret{Overlap: "1h"})
+	must(err)
+	_, err = c.ActivateSecret(ctx, webhook.ID)
 	must(err)
 	_, err = c.UpdateWebhook(ctx, webhook.ID, api.WebhookUpdate{Status: pointer("disabled")})
 	must(err)
@@ -214,7 +256,13 @@ func TestRealAnswersAreAsDocumented(t *testing.T) {
 	if len(detail.Attempts) != 1 || detail.Attempts[0].Response.Status != 503 {
 		t.Errorf("the delivery's attempts are %+v", detail.Attempts)
 	}
+	_, err = c.ReplayDelivery(ctx, delivery)
+	must(err)
 	_, err = c.RetryDelivery(ctx, delivery)
+	must(err)
+	_, err = c.ReplayEvent(ctx, accepted.ID, "")
+	must(err)
+	_, err = c.ReplayWebhook(ctx, webhook.ID, api.ReplayRequest{DryRun: true, State: "none", Type: "a.*"})
 	must(err)
 
 	_, err = operator.CreateTenant(ctx, "newcomer")

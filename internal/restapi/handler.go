@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -43,10 +44,13 @@ type Parts struct {
 
 // Options shape a Handler. Zero fields have the defaults named here.
 type Options struct {
-	Version        string // of the program, for the OpenAPI document: "dev"
-	MaxEventBytes  int    // body of a published event: 1 MiB
-	MaxBatchBytes  int    // body of a batch: 8 MiB
-	MaxBatchEvents int    // events of a batch: 1,000
+	Version        string           // of the program, for the OpenAPI document: "dev"
+	MaxEventBytes  int              // body of a published event: 1 MiB
+	MaxBatchBytes  int              // body of a batch: 8 MiB
+	MaxBatchEvents int              // events of a batch: 1,000
+	PublishLimit   int              // publishing requests of one key a minute: 3,000,000; below 0: no limit
+	ManageLimit    int              // other requests of one key a minute: 60,000; below 0: no limit
+	Now            func() time.Time // the clock of the limits: time.Now
 	Logger         *slog.Logger
 }
 
@@ -59,6 +63,7 @@ type Handler struct {
 	document []byte // the OpenAPI document
 	ids      requestIDs
 	parsers  *parsers
+	limits   *limits
 
 	json, yes []string // header values that every answer shares
 }
@@ -77,13 +82,23 @@ func New(o Options, parts Parts) (*Handler, error) {
 	if o.MaxBatchEvents <= 0 {
 		o.MaxBatchEvents = 1000
 	}
+	if o.PublishLimit == 0 {
+		o.PublishLimit = 3_000_000
+	}
+	if o.ManageLimit == 0 {
+		o.ManageLimit = 60_000
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{parts: parts, options: o, mux: http.NewServeMux(), ids: newRequestIDs(), parsers: newParsers(),
-		json: []string{"application/json"}, yes: []string{"true"}}
+		limits: newLimits(o.PublishLimit, o.ManageLimit, o.Now),
+		json:   []string{"application/json"}, yes: []string{"true"}}
 	h.api = huma.NewAPI(describe(o.Version), adapter{h})
-	for _, route := range routes() {
+	for _, route := range slices.Concat(routes(), replayRoutes(), rotationRoutes(), topicRoutes(), settingsRoutes()) {
 		route.mount(h, route)
 	}
 	h.mux.HandleFunc("/", h.nowhere)
@@ -132,12 +147,17 @@ func callOf(ctx context.Context) *call {
 	return &call{}
 }
 
-// admit authenticates the caller, asks whether it may do the action, and only then goes on, so that
-// nobody's body is read before it is known who sends it.
+// admit authenticates the caller, counts the request, asks whether it may do the action, and only then
+// goes on, so that nobody's body is read before it is known who sends it.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, c *call, action auth.Action,
 	next func(*Handler, http.ResponseWriter, *http.Request, *call)) {
 	if action != auth.ActionNone {
 		principal, err := h.authenticate(r)
+		if err == nil {
+			if wait := h.limits.take(principal, action, w.Header()); wait > 0 {
+				err = overLimit(action, wait)
+			}
+		}
 		if err == nil {
 			err = principal.Authorize(action)
 		}

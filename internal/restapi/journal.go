@@ -55,6 +55,7 @@ func (h *Handler) listDeliveries(ctx context.Context, c *call, in *struct {
 	EnvironmentQuery
 	TimeQuery
 	PageQuery
+	EventID   string `query:"event_id" maxLength:"128" doc:"Of this event only."`
 	WebhookID string `query:"webhook_id" maxLength:"64" doc:"Owed to this webhook only."`
 	State     string `query:"state" enum:"pending,succeeded,failed,cancelled" doc:"In this state only."`
 	Type      string `query:"type" maxLength:"128" doc:"Of events of this type only."`
@@ -72,7 +73,13 @@ func (h *Handler) listDeliveries(ctx context.Context, c *call, in *struct {
 			return nil, postrider.FieldError("webhook_id", "%s", err.Error())
 		}
 	}
-	found, more, err := h.parts.Control.Deliveries(ctx, c.principal, in.Tenant, filter)
+	var found []postrider.Delivery
+	var more bool
+	if in.EventID != "" {
+		found, more, err = h.parts.Control.DeliveriesOf(ctx, c.principal, in.Tenant, in.EventID, filter)
+	} else {
+		found, more, err = h.parts.Control.Deliveries(ctx, c.principal, in.Tenant, filter)
+	}
 	if err != nil {
 		return nil, err
 	}

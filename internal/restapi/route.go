@@ -26,6 +26,8 @@ type route struct {
 const (
 	tagWebhooks   = "Webhooks"
 	tagEvents     = "Events"
+	tagTopics     = "Event types"
+	tagSettings   = "API settings"
 	tagDeliveries = "Deliveries"
 	tagAdmin      = "Tenants, users and keys"
 	tagContracts  = "Contracts"
@@ -49,7 +51,6 @@ func routes() []route {
 		{post, "/v1/webhooks/{id}/pause", "pauseWebhook", tagWebhooks, auth.UpdateWebhook, 200, "Pause a webhook", "Its deliveries are made and wait.", managed((*Handler).pauseWebhook)},
 		{post, "/v1/webhooks/{id}/resume", "resumeWebhook", tagWebhooks, auth.UpdateWebhook, 200, "Resume a webhook",
 			"A paused or disabled webhook goes again, with the deliveries that waited.", managed((*Handler).resumeWebhook)},
-		{get, "/v1/topics", "listTopics", tagWebhooks, auth.ReadWebhooks, 200, "List event types that webhooks get", "By name, with how many webhooks name each.", managed((*Handler).listTopics)},
 
 		{post, publishPath, "publishEvent", tagEvents, auth.PublishEvent, 202, "Publish an event",
 			"The event is durable when 202 is answered. The same Idempotency-Key, or the same id, with the same content answers the first event again, with header Idempotent-Replayed.", byHand((*Handler).publish, documentPublish)},

@@ -22,6 +22,7 @@ type Body[T any] struct {
 
 type decoded[T any] struct {
 	value T
+	nulls map[string]bool // the members that were there: true for those that were null
 	err   error
 }
 
@@ -39,10 +40,31 @@ func (b Body[T]) take() (T, error) {
 	return b.decoded.value, b.decoded.err
 }
 
+// takeOrNothing is take for calls whose body may be left out: their input has a *Body.
+func (b *Body[T]) takeOrNothing() (T, error) {
+	if b == nil || b.decoded == nil {
+		var nothing T
+		return nothing, nil
+	}
+	return b.take()
+}
+
+// names reports whether the body had the member.
+func (b Body[T]) names(member string) bool {
+	if b.decoded == nil {
+		return false
+	}
+	_, found := b.decoded.nulls[member]
+	return found
+}
+
+// isNull reports whether the body had the member, and null for its value.
+func (b Body[T]) isNull(member string) bool { return b.decoded != nil && b.decoded.nulls[member] }
+
 // UnmarshalJSON reads the body. It never fails, so that huma asks the handler, which asks take.
 func (b *Body[T]) UnmarshalJSON(text []byte) error {
 	b.decoded = &decoded[T]{}
-	b.decoded.err = decodeObject(text, reflect.ValueOf(&b.decoded.value).Elem())
+	b.decoded.nulls, b.decoded.err = decodeObject(text, reflect.ValueOf(&b.decoded.value).Elem())
 	return nil
 }
 
@@ -57,6 +79,13 @@ func jsonFormat() huma.Format {
 			if body, ok := into.(bodyReader); ok {
 				return body.UnmarshalJSON(text)
 			}
+			if target := reflect.ValueOf(into).Elem(); target.Kind() == reflect.Pointer { // a body that may be left out
+				fresh := reflect.New(target.Type().Elem())
+				if body, ok := fresh.Interface().(bodyReader); ok {
+					target.Set(fresh)
+					return body.UnmarshalJSON(text)
+				}
+			}
 			return json.Unmarshal(text, into)
 		},
 	}
@@ -69,23 +98,24 @@ const (
 
 var errEnough = errors.New("enough faults")
 
-// decodeObject reads the members of a JSON object into the struct, and tells all faults at once.
-func decodeObject(text []byte, object reflect.Value) error {
+// decodeObject reads the members of a JSON object into the struct, and tells all faults at once. seen are
+// the members that were there, true for those that were null.
+func decodeObject(text []byte, object reflect.Value) (seen map[string]bool, err error) {
 	var (
 		faults postrider.Faults
 		count  int
 		fields = fieldsOf(object.Type())
-		seen   = make(map[string]bool, len(fields))
 	)
-	err := jsonscan.Members(text, maxBodyDepth, func(key, value []byte) error {
+	seen = make(map[string]bool, len(fields))
+	err = jsonscan.Members(text, maxBodyDepth, func(key, value []byte) error {
 		name := bounded(string(key))
 		fault := ""
 		if index, known := fields[string(key)]; !known {
 			fault = "unknown field"
-		} else if seen[name] {
+		} else if _, twice := seen[name]; twice {
 			fault = "stands twice"
 		} else {
-			seen[name] = true
+			seen[name] = string(value) == "null"
 			fault = decodeField(value, object.Field(index))
 		}
 		if fault != "" {
@@ -97,9 +127,9 @@ func decodeObject(text []byte, object reflect.Value) error {
 		return nil
 	})
 	if syntax, ok := errors.AsType[*jsonscan.SyntaxError](err); ok {
-		return postrider.Errorf(postrider.CodeInvalid, "the body is not the JSON object that this call takes: %s", syntax.Error())
+		return seen, postrider.Errorf(postrider.CodeInvalid, "the body is not the JSON object that this call takes: %s", syntax.Error())
 	}
-	return faults.Err()
+	return seen, faults.Err()
 }
 
 // fieldsOf maps the JSON names of a struct's fields to their index.

@@ -30,28 +30,34 @@ func (h *Handler) registerWebhook(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &created[api.Webhook]{Location: "/v1/webhooks/" + endpoint.ID.String(), Body: wireWebhook(endpoint)}
-	out.Body.Secret = generated.Reveal() // shown this once (A004-7)
+	out := &created[api.Webhook]{Location: "/v1/webhooks/" + endpoint.ID.String(), Body: h.wireWebhook(endpoint)}
+	out.Body.Secret = shown(generated) // shown this once (A004-7)
 	return out, nil
 }
+
+// shown is the text of a secret in the one answer that shows it; "" when none was generated.
+func shown(generated postrider.Secret) string { return generated.Reveal() }
 
 func (h *Handler) listWebhooks(ctx context.Context, c *call, in *struct {
 	TenantQuery
 	EnvironmentQuery
 	PageQuery
 	Contract string `query:"contract" maxLength:"64" doc:"With this contract only."`
+	Status   string `query:"status" enum:"enabled,paused,disabled" doc:"In this status only."`
+	Type     string `query:"type" maxLength:"128" doc:"That get events of this type only."`
 }) (*answer[api.List[api.Webhook]], error) {
 	after, err := cursor(in.Cursor, postrider.ParseEndpointID)
 	if err != nil {
 		return nil, err
 	}
-	found, more, err := h.parts.Control.Webhooks(ctx, c.principal, in.Tenant, store.EndpointFilter{
-		Environment: postrider.Environment(in.Environment), Contract: in.Contract, After: after, Limit: in.Limit,
+	found, more, err := h.parts.Control.ChooseWebhooks(ctx, c.principal, in.Tenant, control.WebhookFilter{
+		EndpointFilter: store.EndpointFilter{Environment: postrider.Environment(in.Environment), Contract: in.Contract, After: after, Limit: in.Limit},
+		State:          postrider.EndpointState(in.Status), Topic: postrider.Topic(in.Type),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return listOf(found, more, wireWebhook, func(e *postrider.Endpoint) string { return e.ID.String() }), nil
+	return listOf(found, more, h.wireWebhook, func(e *postrider.Endpoint) string { return e.ID.String() }), nil
 }
 
 func (h *Handler) getWebhook(ctx context.Context, c *call, in *ByID) (*answer[api.Webhook], error) {
@@ -115,31 +121,15 @@ func (h *Handler) testWebhook(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &answer[api.TestResult]{Body: api.TestResult{
-		WebhookID: id.String(), EventID: trial.Event.PublicID(), EventType: string(trial.Event.Topic),
-		Delivered: trial.Attempt.Outcome.Kind == postrider.OutcomeSuccess,
-		Status:    trial.Attempt.Response.Status, Attempt: wireAttempt(&trial.Attempt),
-	}}, nil
+	return &answer[api.TestResult]{Body: wireTrial(trial)}, nil
 }
 
-func (h *Handler) listTopics(ctx context.Context, c *call, in *struct {
-	TenantQuery
-	EnvironmentQuery
-	PageQuery
-}) (*answer[api.List[api.Topic]], error) {
-	after, err := cursor(in.Cursor, func(name string) (postrider.Topic, error) {
-		return postrider.Topic(name), postrider.Topic(name).ValidatePattern()
-	})
-	if err != nil {
-		return nil, err
+func wireTrial(trial *control.Trial) api.TestResult {
+	return api.TestResult{
+		WebhookID: trial.Webhook.ID.String(), EventID: trial.Event.PublicID(), EventType: string(trial.Event.Topic),
+		Delivered: trial.Attempt.Outcome.Kind == postrider.OutcomeSuccess,
+		Status:    trial.Attempt.Response.Status, Attempt: wireAttempt(&trial.Attempt),
 	}
-	uses, more, err := h.parts.Control.Topics(ctx, c.principal, in.Tenant, postrider.Environment(in.Environment), after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(uses, more, func(use control.TopicUse) api.Topic {
-		return api.Topic{Name: string(use.Topic), Webhooks: use.Webhooks}
-	}, func(use control.TopicUse) string { return string(use.Topic) }), nil
 }
 
 // onWebhook asks a verb about the webhook that the path names.
@@ -153,7 +143,7 @@ func (h *Handler) onWebhook(ctx context.Context, c *call, in *ByID,
 	if err != nil {
 		return nil, err
 	}
-	return &answer[api.Webhook]{Body: wireWebhook(endpoint)}, nil
+	return &answer[api.Webhook]{Body: h.wireWebhook(endpoint)}, nil
 }
 
 func topics(names []string) []postrider.Topic {

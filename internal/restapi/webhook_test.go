@@ -357,7 +357,7 @@ func TestATestIsBounded(t *testing.T) {
 	if err != nil || result.EventType != "user.updated" || result.Delivered || result.Attempt.Response != nil {
 		t.Fatalf("a test without a type gave %+v %v", result, err)
 	}
-	if event := g.engine.tested[0]; string(event.Previous) != `{"name":"Old Test Name"}` {
+	if event := g.engine.tested[0]; string(event.Previous) != `{"name":"Ada Lovelace"}` {
 		t.Errorf("a test of an update has previous data %s", event.Previous)
 	}
 	if _, err := c.TestWebhook(ctx, made.ID, "no such*"); err == nil {
@@ -392,10 +392,11 @@ func TestTopicsAreListedByNamePageByPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []api.Topic{{Name: "*", Webhooks: 1}, {Name: "a.*", Webhooks: 1}, {Name: "b", Webhooks: 2}, {Name: "c", Webhooks: 1}}
+	want := []api.Topic{{Name: "*", Source: "webhook", Webhooks: 1}, {Name: "a.*", Source: "webhook", Webhooks: 1},
+		{Name: "b", Source: "webhook", Webhooks: 2}, {Name: "c", Source: "webhook", Webhooks: 1}}
 	var walked []api.Topic
-	for page := (client.Page{Limit: 3}); ; {
-		list, err := c.Topics(ctx, "", page)
+	for filter := (client.TopicFilter{Source: "webhook", Page: client.Page{Limit: 3}}); ; {
+		list, err := c.Topics(ctx, filter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,12 +404,12 @@ func TestTopicsAreListedByNamePageByPage(t *testing.T) {
 		if list.Next == nil {
 			break
 		}
-		page.Cursor = *list.Next
+		filter.Cursor = *list.Next
 	}
 	if diff := cmp.Diff(want, walked); diff != "" {
 		t.Error(diff)
 	}
-	for topic, err := range c.AllTopics(ctx, "sandbox") {
+	for topic, err := range c.AllTopics(ctx, client.TopicFilter{Source: "webhook", Environment: "sandbox"}) {
 		t.Errorf("the sandbox has %v %v", topic, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // wireWebhook writes an endpoint without its secrets.
-func wireWebhook(e *postrider.Endpoint) api.Webhook {
+func (h *Handler) wireWebhook(e *postrider.Endpoint) api.Webhook {
 	events := make([]string, len(e.Topics))
 	for i, topic := range e.Topics {
 		events[i] = string(topic)
@@ -21,7 +21,7 @@ func wireWebhook(e *postrider.Endpoint) api.Webhook {
 		ID: e.ID.String(), URL: e.URL, Events: events, Contract: e.Contract, Tenant: e.Tenant.String(),
 		Environment: string(e.Environment), Description: e.Description, Status: string(e.State),
 		MaxInFlight: e.MaxInFlight, RateLimit: e.RateLimit, RateBurst: e.RateBurst,
-		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
+		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, SecretRotation: h.wireRotation(e),
 	}
 	if e.State == postrider.EndpointDisabled {
 		w.DisabledReason, w.DisabledAt = string(e.DisabledReason), wireTime(e.DisabledAt)
