@@ -177,7 +177,7 @@ func (v vault) sealPlain(c *connection, limit int) (n int, err error) {
 // reseal seals up to limit values of a key with the newest one and reports how many.
 func (v vault) reseal(c *connection, key string, limit int) (n int, err error) {
 	for i := range sealedTables {
-		table := &sealedTables[i]
+		table := sealedTables[i]
 		rows, err := c.rows(table.rows, key, int64(max(limit-n, 0)))
 		if err != nil {
 			return 0, err
