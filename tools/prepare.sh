@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the programs which the tests need are here: Go, a C compiler (the race detector links
-# with cgo) and Node (a receiver in another language). What is missing is installed where that is
-# possible, which is on Debian and Ubuntu as root; elsewhere it is named.
+# with cgo) and Node (receivers in another language, and the runner of a Postman collection). What is
+# missing is installed where that is possible, which is on Debian and Ubuntu as root; elsewhere it is named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,6 +29,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt-get install -qq -y --no-install-recommends "${missing[@]}" ca-certificates >/dev/null
 fi
 
-if [ -e test/receivers/install.sh ]; then
-    bash test/receivers/install.sh
-fi
+for install in test/receivers/install.sh test/newman/install.sh; do
+    if [ -e "$install" ]; then
+        bash "$install"
+    fi
+done
