@@ -30,6 +30,7 @@
 //   - internal/auth: keys and who may do what
 //   - internal/ingest: accept events; internal/deliver: the engine; internal/control: manage the rest
 //   - internal/restapi: the REST interface
+//   - internal/ewhsapi: the management API of seed 002
 //   - internal/config, internal/server: options, and the one place where all parts are put together
 //   - internal/bench, internal/demo, internal/cli, cmd/postrider: the program
 package postrider

@@ -267,6 +267,10 @@ func TestTheSeedsTimeLimitRedirectsAndRetries(t *testing.T) {
 	t.Parallel()
 	in := install(t, func(c *config.Config) { c.Dev, c.DevTimeScale = true, 3600 })
 	c := in.seedClient()
+	plain := strings.Replace(seedBody, "https:", "http:", 1) // only this switch takes it
+	if status, body := in.send("POST", "/webhooks/", strings.Replace(plain, "order", "plain", 1), map[string]string{"Authorization": "Bearer " + c.token}); status != 201 {
+		t.Fatalf("%d %s", status, body)
+	}
 	c.register("/slow")
 	moved, secret := c.register("/moved")
 	in.publish("order.created", `{"n":1}`)

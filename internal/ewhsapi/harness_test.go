@@ -30,6 +30,7 @@ type gateway struct {
 	control *control.Control
 	index   *ingest.Index
 	tokens  *auth.Tokens
+	keys    *auth.Authenticator
 	handler *ewhsapi.Handler
 	log     *lockedBuffer
 	now     func() time.Time
@@ -49,7 +50,13 @@ const (
 // canary is a signing secret that tests register webhooks with.
 const canary = "canary-secret-that-nobody-may-show"
 
+// newGateway makes a gateway where a tenant has at most 260 webhooks.
 func newGateway(t testing.TB, options ...func(*ewhsapi.Options)) *gateway {
+	t.Helper()
+	return newGatewayOf(t, 260, options...)
+}
+
+func newGatewayOf(t testing.TB, maxWebhooks int, options ...func(*ewhsapi.Options)) *gateway {
 	t.Helper()
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir()})
@@ -62,11 +69,12 @@ func newGateway(t testing.TB, options ...func(*ewhsapi.Options)) *gateway {
 	}
 	g := &gateway{t: t, store: db, log: &lockedBuffer{}, index: ingest.NewIndex(contracts), now: time.Now}
 	keys := auth.New(auth.Options{}, db)
+	g.keys = keys
 	clock := func() time.Time { return g.now() }
 	if g.tokens, err = auth.NewTokens(ctx, auth.TokenOptions{Now: clock}, db); err != nil {
 		t.Fatal(err)
 	}
-	g.control = control.New(control.Options{MaxWebhooks: 260, Now: clock}, control.Parts{
+	g.control = control.New(control.Options{MaxWebhooks: maxWebhooks, Now: clock}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: g.index, Lanes: idle{}, Tester: idle{}, KeyMemory: keys,
 		Tokens: g.tokens, Passwords: auth.NewPasswords(auth.PasswordOptions{MemoryKiB: 64, Passes: 1}),
 		CheckURL: func(raw string, requireHTTPS bool) error {

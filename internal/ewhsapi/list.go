@@ -33,7 +33,7 @@ type selection struct {
 // The bounds of a page.
 const (
 	defaultLimit = 50
-	maxLimit     = 500
+	maxLimit     = 1000
 	maxPage      = 1_000_000
 )
 
@@ -163,9 +163,9 @@ func order(field string) func(a, b *postrider.Endpoint) int {
 		return func(a, b *postrider.Endpoint) int { return cmp.Compare(of(a), of(b)) }
 	}
 	switch field {
-	case "", "created_at":
+	case "", "created_at", "createdAt":
 		return func(a, b *postrider.Endpoint) int { return a.CreatedAt.Compare(b.CreatedAt) }
-	case "modified_at":
+	case "modified_at", "modifiedAt":
 		return func(a, b *postrider.Endpoint) int { return a.UpdatedAt.Compare(b.UpdatedAt) }
 	case "id":
 		return by(func(e *postrider.Endpoint) string { return e.ID.UUID() })

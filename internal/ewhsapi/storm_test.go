@@ -97,3 +97,31 @@ func TestNoRequestBreaksTheInterface(t *testing.T) {
 		t.Errorf("the log has %s", log)
 	}
 }
+
+func FuzzABodyIsRegisteredOrRefused(f *testing.F) {
+	g := newGateway(f)
+	f.Add([]byte(seedBody))
+	f.Add([]byte(`{"url":"https://a.example/2","group":"stock","action":"updated","hash_secret":"s","id":[{}]}`))
+	f.Add([]byte(`{"webhook":{"url":null,"ulr":"\ud800"},"x":1}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := httptest.NewRequest("POST", "/webhooks/", strings.NewReader(string(body)))
+		r.Header.Set("Authorization", "Bearer "+g.admin)
+		w := httptest.NewRecorder()
+		g.handler.ServeHTTP(w, r)
+		got := reply{t, w.Code, w.Header(), w.Body.String()}
+		switch w.Code {
+		case http.StatusCreated:
+			made := got.said()
+			if made.Group == "" || made.Action == "" || !strings.HasPrefix(made.URL, "https://") || made.HashSecret == "" || made.Topic != made.Group+"."+made.Action {
+				t.Errorf("%q gave %+v", body, made)
+			}
+			r := httptest.NewRequest("DELETE", "/webhooks/"+made.ID, nil)
+			r.Header.Set("Authorization", "Bearer "+g.admin)
+			g.handler.ServeHTTP(httptest.NewRecorder(), r)
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			got.said()
+		default:
+			t.Errorf("%q gave %d %s", body, w.Code, w.Body)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package ewhsapi
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/postrider/postrider"
@@ -27,6 +28,23 @@ func otherSpelling(action string) string {
 		return strings.TrimSuffix(action, "d")
 	}
 	return ""
+}
+
+// otherIsKnown judges a registration or a change with both spellings that was refused. Where the
+// catalogue of topics is closed and has one of them, that one is enough: events of the other cannot
+// be published.
+func otherIsKnown(both []postrider.Topic, refused error) ([]postrider.Topic, bool) {
+	told, is := errors.AsType[*postrider.Error](refused)
+	if !is || told.Code != postrider.CodeInvalid || len(both) != 2 || len(told.Fields) != 1 {
+		return nil, false
+	}
+	switch {
+	case told.Fields["events[0]"] != "":
+		return both[1:], true
+	case told.Fields["events[1]"] != "":
+		return both[:1], true
+	}
+	return nil, false
 }
 
 // groupAndAction reads back what spellings wrote. A webhook that REST gave several topics shows the

@@ -77,9 +77,14 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request, c *call) erro
 	if err != nil {
 		return err
 	}
-	webhook, generated, err := h.parts.Webhooks.RegisterWebhook(r.Context(), c.principal, control.Registration{
+	in := control.Registration{
 		Tenant: c.tenant, URL: *asked.url, Topics: asked.topics(), Contract: contractName, Secret: postrider.NewSecret(text(asked.secret)),
-	})
+	}
+	webhook, generated, err := h.parts.Webhooks.RegisterWebhook(r.Context(), c.principal, in)
+	if other, known := otherIsKnown(in.Topics, err); known {
+		in.Topics = other
+		webhook, generated, err = h.parts.Webhooks.RegisterWebhook(r.Context(), c.principal, in)
+	}
 	if err != nil {
 		return err
 	}
@@ -107,18 +112,15 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	return h.revise(w, r, c, func(now *postrider.Endpoint) (control.Change, error) {
-		change := asked.change()
+	return h.revise(w, r, c, asked, func(now *postrider.Endpoint) ([]postrider.Topic, error) {
 		if asked.group == nil && asked.action == nil {
-			return change, nil
+			return nil, nil
 		}
 		group, action := groupAndAction(now.Topics)
 		group, action = textOr(asked.group, group), textOr(asked.action, action)
 		var faults postrider.Faults
 		checkTopic(&faults, group, action)
-		topics := spellings(group, action)
-		change.Topics = &topics
-		return change, faults.Err()
+		return spellings(group, action), faults.Err()
 	})
 }
 
@@ -129,11 +131,7 @@ func (h *Handler) put(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	return h.revise(w, r, c, func(*postrider.Endpoint) (control.Change, error) {
-		change, topics := asked.change(), asked.topics()
-		change.Topics = &topics
-		return change, nil
-	})
+	return h.revise(w, r, c, asked, func(*postrider.Endpoint) ([]postrider.Topic, error) { return asked.topics(), nil })
 }
 
 // topics are those of a whole body.
@@ -149,17 +147,28 @@ func (a wanted) change() control.Change {
 	return out
 }
 
-func (h *Handler) revise(w http.ResponseWriter, r *http.Request, c *call, decide func(now *postrider.Endpoint) (control.Change, error)) error {
+// revise changes the webhook of the path; topicsOf gives nil where they stay.
+func (h *Handler) revise(w http.ResponseWriter, r *http.Request, c *call, asked wanted, topicsOf func(now *postrider.Endpoint) ([]postrider.Topic, error)) error {
 	id, err := c.webhookID()
 	if err != nil {
 		return err
 	}
-	webhook, err := h.parts.Webhooks.ReviseWebhook(r.Context(), c.principal, c.tenant, id, func(now *postrider.Endpoint) (control.Change, error) {
+	var topics []postrider.Topic
+	decide := func(now *postrider.Endpoint) (change control.Change, err error) {
 		if now.Contract != contractName {
-			return control.Change{}, c.noWebhook()
+			return change, c.noWebhook()
 		}
-		return decide(now)
-	})
+		change = asked.change()
+		if topics, err = topicsOf(now); topics != nil {
+			change.Topics = &topics
+		}
+		return change, err
+	}
+	webhook, err := h.parts.Webhooks.ReviseWebhook(r.Context(), c.principal, c.tenant, id, decide)
+	if other, known := otherIsKnown(topics, err); known {
+		topicsOf = func(*postrider.Endpoint) ([]postrider.Topic, error) { return other, nil }
+		webhook, err = h.parts.Webhooks.ReviseWebhook(r.Context(), c.principal, c.tenant, id, decide)
+	}
 	if err != nil {
 		return c.missing(err)
 	}

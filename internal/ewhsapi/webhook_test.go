@@ -1,10 +1,12 @@
 package ewhsapi_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -354,7 +356,7 @@ func TestAListIsCountedSortedCutAndPaged(t *testing.T) {
 	if strings.Join(walked, "") != "9876543" {
 		t.Errorf("walked %v", walked)
 	}
-	for _, query := range []string{"limit=0", "limit=501", "limit=x", "page=0", "page=-1", "page=99999999999999999999", "sort=secret", "direction=up", "from=yesterday", "to=2026-13-01"} {
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "page=0", "page=-1", "page=99999999999999999999", "sort=secret", "direction=up", "from=yesterday", "to=2026-13-01"} {
 		name, _, _ := strings.Cut(query, "=")
 		if got := g.call(g.viewer, "GET", "/webhooks/?"+query, "").must(400).said(); len(got.Errors) != 1 || got.Errors[name] == nil {
 			t.Errorf("%s: %+v", query, got)
@@ -362,18 +364,20 @@ func TestAListIsCountedSortedCutAndPaged(t *testing.T) {
 	}
 }
 
-func TestMoreWebhooksThanAStoresPageAreAllListed(t *testing.T) {
-	g := newGateway(t)
-	for i := range 251 {
+func TestMoreWebhooksThanAPageOfTheStoreAreAllListed(t *testing.T) {
+	const many = control.MaxPage + 1
+	g := newGatewayOf(t, many)
+	for i := range many {
 		g.register(g.admin, fmt.Sprintf("https://a.example/%d", i), "order", "created")
 	}
-	got := g.call(g.admin, "GET", "/webhooks/?limit=500", "").must(200).said()
-	if got.Count != 251 || len(got.Results) != 251 || got.Next != nil || got.Previous != nil {
+	got := g.call(g.admin, "GET", "/webhooks/?limit=1000", "").must(200).said()
+	if got.Count != many || len(got.Results) != many || got.Next != nil || got.Previous != nil {
 		t.Errorf("count %d, %d results", got.Count, len(got.Results))
 	}
 	if got := g.call(g.admin, "GET", "/webhooks/", "").must(200).said(); len(got.Results) != 50 || got.Next == nil {
 		t.Errorf("without a limit there are %d", len(got.Results))
 	}
+	g.call(g.admin, "POST", "/webhooks/", seedBody).must(409)
 }
 
 func TestRoutesThatAreNone(t *testing.T) {
@@ -402,5 +406,95 @@ func TestRoutesThatAreNone(t *testing.T) {
 	g.call(g.admin, "POST", "/webhooks/", `{"url":"`+strings.Repeat("x", 70_000)+`"}`).must(413)
 	if got := g.call(g.admin, "GET", "/webhooks/", "", "X-Request-Id", "mine-1"); got.header.Get("X-Request-Id") != "mine-1" {
 		t.Errorf("headers %v", got.header)
+	}
+}
+
+// catalogued stands before control as a closed catalogue of topics does.
+type catalogued struct {
+	*control.Control
+	known []postrider.Topic
+}
+
+func (c *catalogued) check(topics []postrider.Topic) error {
+	var faults postrider.Faults
+	for i, topic := range topics {
+		if !slices.Contains(c.known, topic) {
+			faults.Add(fmt.Sprintf("events[%d]", i), "%q is not in the catalogue", topic)
+		}
+	}
+	return faults.Err()
+}
+
+func (c *catalogued) RegisterWebhook(ctx context.Context, p auth.Principal, in control.Registration) (*postrider.Endpoint, postrider.Secret, error) {
+	if err := c.check(in.Topics); err != nil {
+		return nil, postrider.Secret{}, err
+	}
+	return c.Control.RegisterWebhook(ctx, p, in)
+}
+
+func (c *catalogued) ReviseWebhook(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID, decide func(*postrider.Endpoint) (control.Change, error)) (*postrider.Endpoint, error) {
+	return c.Control.ReviseWebhook(ctx, p, tenant, id, func(now *postrider.Endpoint) (control.Change, error) {
+		change, err := decide(now)
+		if err == nil && change.Topics != nil {
+			err = c.check(*change.Topics)
+		}
+		return change, err
+	})
+}
+
+func TestAClosedCatalogueNeedsOneSpellingOnly(t *testing.T) {
+	g := newGateway(t)
+	g.handler = ewhsapi.New(ewhsapi.Options{}, ewhsapi.Parts{Webhooks: &catalogued{g.control, []postrider.Topic{"order.created", "stock.update", "order.shipped"}},
+		Logins: g.control, Tokens: g.tokens, Keys: g.keys})
+	made := g.call(g.admin, "POST", "/webhooks/", seedBody).must(201).said()
+	if made.Topic != "order.created" || made.Action != "created" || g.receivers(g.acme, "order.created") != 1 {
+		t.Errorf("%+v", made)
+	}
+	path := "/webhooks/" + made.ID + "/"
+	for body, topic := range map[string]string{`{"group":"stock","action":"updated"}`: "stock.update", `{"group":"order","action":"create"}`: "order.created", `{"action":"shipped"}`: "order.shipped"} {
+		if got := g.call(g.admin, "PATCH", path, body).must(200).said(); got.Topic != topic {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	for _, body := range []string{`{"group":"stock","action":"shipped"}`, `{"group":"article","action":"create"}`} {
+		if got := g.call(g.admin, "PATCH", path, body).must(400).said(); got.Errors["group"] == nil {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+}
+
+// Two changes at once, one of the group and one of the action: both stand, because neither is
+// computed from what the other had not changed yet.
+func TestChangesOfGroupAndActionDoNotLoseEachOther(t *testing.T) {
+	g := newGateway(t)
+	id := g.register(g.admin, "https://a.example/", "order", "created").ID
+	for i := range 20 {
+		var both sync.WaitGroup
+		for _, body := range []string{fmt.Sprintf(`{"group":"g%d"}`, i), fmt.Sprintf(`{"action":"a%d"}`, i)} {
+			both.Go(func() { g.call(g.admin, "PATCH", "/webhooks/"+id+"/", body) })
+		}
+		both.Wait()
+		want := fmt.Sprintf("g%d.a%d", i, i)
+		if got := g.call(g.admin, "GET", "/webhooks/"+id+"/", "").must(200).said(); got.Topic != want {
+			t.Fatalf("%s, not %s", got.Topic, want)
+		}
+	}
+}
+
+func TestWhoDidItFromWhereIsWrittenDown(t *testing.T) {
+	g := newGateway(t)
+	session := g.call("", "POST", "/wms/auth/login/", credentials).must(200).said()
+	made := g.call(session.Token, "POST", "/webhooks/", seedBody).must(201).said()
+	g.call(session.Token, "PATCH", "/webhooks/"+made.ID, `{"hash_secret":"`+canary+`"}`).must(200)
+	g.call(session.Token, "DELETE", "/webhooks/"+made.ID, "").must(204)
+	entries, _, err := g.control.AuditEntries(t.Context(), auth.Principal{Role: postrider.RoleAdmin, Tenant: g.acme}, "", false, postrider.ID{}, 3)
+	if err != nil || len(entries) != 3 {
+		t.Fatal(entries, err)
+	}
+	for i, action := range []string{"webhook.delete", "webhook.update", "webhook.register"} {
+		e := entries[i]
+		if e.Action != action || !strings.HasPrefix(e.Actor, "usr_") || !strings.Contains(e.Detail, "from 192.0.2.1") || strings.Contains(e.Detail, canary) {
+			t.Errorf("%+v", e)
+		}
 	}
 }
