@@ -301,6 +301,7 @@ func libraries() []library {
 		{"github.com/caarlos0/env/v11", []string{"internal/config"}, "environment variables are read in one place"},
 		{"github.com/spf13/cobra", []string{"internal/cli", "internal/bench"}, "commands; the yardstick brings its own, with the programs that it starts as processes"},
 		{"github.com/vektah/gqlparser/v2", []string{"internal/graphapi"}, "GraphQL documents are parsed and validated there, and walked by hand"},
+		{"golang.org/x/oauth2", []string{"internal/egress"}, "tokens that endpoints ask for are got through the address guard"},
 		{"golang.org/x/term", []string{"internal/cli"}, "whether a person is looking"},
 		{"golang.org/x/time", []string{"internal/deliver"}, "rate limits of lanes"},
 	}

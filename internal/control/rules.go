@@ -21,7 +21,7 @@ const (
 
 // aspects says which of a webhook's costlier rules are to be checked: those whose inputs change, so
 // that a webhook registered under other rules can still be paused.
-type aspects struct{ url, topics, secrets bool }
+type aspects struct{ url, topics, secrets, auth, newAuth bool }
 
 // checkWebhook notes everything that is wrong with a webhook as it would be written, and gives its
 // contract when that is known. A webhook without secrets asks for a generated one.
@@ -38,6 +38,9 @@ func (c *Control) checkWebhook(faults *postrider.Faults, webhook *postrider.Endp
 		if webhook.Rotation != nil {
 			checkSecrets(faults, []postrider.Secret{webhook.Rotation.Next}, terms)
 		}
+	}
+	if check.auth {
+		c.checkAuth(faults, webhook, terms, check.newAuth)
 	}
 	if n := utf8.RuneCountInString(webhook.Description); n > MaxDescription {
 		faults.Add("description", "has at most %d characters; this one has %d", MaxDescription, n)

@@ -19,6 +19,7 @@ type Change struct {
 	MaxInFlight *int
 	RateLimit   *float64
 	RateBurst   *int
+	Auth        *postrider.EndpointAuth // replaces all of it; the zero value asks for nothing
 
 	// What rotating and activating change: the secrets in force, and what is to follow them.
 	secrets  []postrider.Secret
@@ -132,10 +133,15 @@ func (c *Control) judge(now *postrider.Endpoint, change Change) (store.EndpointP
 			faults.Add("status", "%s is not a status; use \"enabled\", \"paused\" or \"disabled\"", quote(string(*change.State)))
 		}
 	}
+	if change.Auth != nil && !change.Auth.Equal(&now.Auth) {
+		then.Auth, patch.Auth = *change.Auth, change.Auth
+	}
 	c.checkWebhook(&faults, &then, aspects{
 		url:     patch.URL != nil || patch.Contract != nil,
 		topics:  patch.Topics != nil,
 		secrets: patch.Secrets != nil || patch.Contract != nil,
+		auth:    patch.Auth != nil || patch.URL != nil || patch.Contract != nil,
+		newAuth: patch.Auth != nil,
 	})
 	return patch, faults.Err()
 }

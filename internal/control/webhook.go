@@ -22,6 +22,7 @@ type Registration struct {
 	MaxInFlight int
 	RateLimit   float64
 	RateBurst   int
+	Auth        postrider.EndpointAuth // what the endpoint asks for beside the signature
 }
 
 // DefaultContract is the contract of a webhook that names none.
@@ -52,7 +53,7 @@ func (c *Control) RegisterWebhook(ctx context.Context, p auth.Principal, in Regi
 		ID: postrider.NewEndpointID(now), Tenant: tenant, Environment: environment,
 		URL: in.URL, Topics: distinct(in.Topics), Contract: in.Contract, Description: in.Description,
 		State:       postrider.EndpointEnabled,
-		MaxInFlight: in.MaxInFlight, RateLimit: in.RateLimit, RateBurst: in.RateBurst,
+		MaxInFlight: in.MaxInFlight, RateLimit: in.RateLimit, RateBurst: in.RateBurst, Auth: in.Auth,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	if !in.Secret.IsZero() {
@@ -62,7 +63,7 @@ func (c *Control) RegisterWebhook(ctx context.Context, p auth.Principal, in Regi
 	if faultyEnvironment != nil {
 		faults.Add("environment", "use \"production\" or \"sandbox\"")
 	}
-	terms := c.checkWebhook(&faults, webhook, aspects{url: true, topics: true, secrets: true})
+	terms := c.checkWebhook(&faults, webhook, aspects{url: true, topics: true, secrets: true, auth: true, newAuth: true})
 	if err := faults.Err(); err != nil {
 		return nil, generated, err
 	}

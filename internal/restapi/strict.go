@@ -166,6 +166,9 @@ func decodeField(value []byte, field reflect.Value) string {
 		target.SetString(text)
 		return ""
 	}
+	if fault, handled := decodeNested(value, field); handled {
+		return fault
+	}
 	if err := json.Unmarshal(value, field.Addr().Interface()); err != nil {
 		return "must be " + wanted(kind)
 	}

@@ -26,6 +26,7 @@ func (h *Handler) registerWebhook(ctx context.Context, c *call, in *struct {
 		URL: asked.URL, Topics: topics(asked.Events), Contract: asked.Contract,
 		Secret: postrider.NewSecret(asked.Secret), Description: asked.Description,
 		MaxInFlight: asked.MaxInFlight, RateLimit: asked.RateLimit, RateBurst: asked.RateBurst,
+		Auth: endpointAuth(asked.Auth),
 	})
 	if err != nil {
 		return nil, err
@@ -91,6 +92,10 @@ func (h *Handler) updateWebhook(ctx context.Context, c *call, in *struct {
 	if asked.Secret != nil {
 		secret := postrider.NewSecret(*asked.Secret)
 		change.Secret = &secret
+	}
+	if asked.Auth != nil || in.Body.isNull("auth") {
+		auth := endpointAuth(asked.Auth)
+		change.Auth = &auth
 	}
 	return h.onWebhook(ctx, c, &in.ByID, func(ctx context.Context, p principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error) {
 		return h.parts.Control.UpdateWebhook(ctx, p, tenant, id, change)

@@ -22,6 +22,7 @@ func (h *Handler) wireWebhook(e *postrider.Endpoint) api.Webhook {
 		Environment: string(e.Environment), Description: e.Description, Status: string(e.State),
 		MaxInFlight: e.MaxInFlight, RateLimit: e.RateLimit, RateBurst: e.RateBurst,
 		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, SecretRotation: h.wireRotation(e),
+		Auth: wireAuth(&e.Auth),
 	}
 	if e.State == postrider.EndpointDisabled {
 		w.DisabledReason, w.DisabledAt = string(e.DisabledReason), wireTime(e.DisabledAt)
