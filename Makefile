@@ -1,7 +1,7 @@
 # Postrider. "make help" lists what can be made; "make demo" and "make test" are enough to begin with.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race bench fuzz format clean
+.PHONY: help build cross demo test race bench fuzz format clean
 
 FUZZTIME ?= 10s
 
@@ -19,6 +19,9 @@ test: ## all that CI does: formatting, laws, vet, staticcheck, tests, race detec
 
 race: ## the tests of the root package, ingest, deliver and the stores under the race detector
 	CGO_ENABLED=1 go test -race -count=1 -timeout 8m . ./internal/ingest/... ./internal/deliver/... ./internal/store/...
+
+cross: ## see that it builds for macOS too
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/postrider
 
 bench: build ## the product against a relay that keeps nothing, in one run, as ratios (ARGS="--help" for options)
 	bin/postrider bench $(ARGS)

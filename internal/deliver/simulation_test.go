@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 150, "how many random worlds TestRandomWorldsLoseNothing runs")
+	seeds     = flag.Int("seeds", worlds, "how many random worlds TestRandomWorldsLoseNothing runs")
 	firstSeed = flag.Uint64("first-seed", 1, "the first of them; a failing seed replays exactly")
 )
 
