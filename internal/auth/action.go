@@ -33,6 +33,7 @@ const (
 	UpdateUser
 	DeleteUser
 	ReadAudit
+	SealSecrets // ask for a new key that seals what is stored, and how far it has come
 
 	actions // how many there are
 )
@@ -72,6 +73,7 @@ var permissions = [actions]permission{
 	UpdateUser:      {"user.update", [4]bool{true, true, false, false}},
 	DeleteUser:      {"user.delete", [4]bool{true, true, false, false}},
 	ReadAudit:       {"audit.read", [4]bool{true, true, false, false}},
+	SealSecrets:     {"secrets.seal", [4]bool{true, false, false, false}},
 }
 
 // String names the action as logs and documents show it, such as "webhook.register".

@@ -214,6 +214,7 @@ user.read: operator admin
 user.update: operator admin
 user.delete: operator admin
 audit.read: operator admin
+secrets.seal: operator
 `
 	if got != want {
 		t.Errorf("the table is\n%s", got)

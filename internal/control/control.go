@@ -57,6 +57,7 @@ type Parts struct {
 	KeyMemory     KeyMemory
 	Passwords     *auth.Passwords
 	Tokens        *auth.Tokens
+	Sealing       Sealing
 	// CheckURL judges the URL of an endpoint at registration: scheme, host, and what the address
 	// guard would refuse. Its error is fit for the user.
 	CheckURL func(raw string, requireHTTPS bool) error

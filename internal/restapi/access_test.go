@@ -69,6 +69,8 @@ func accesses() []access {
 		{"PATCH /v1/users/{user}", `{"password":"` + canaryPassword + `"}`, auth.UpdateUser, 200},
 		{"DELETE /v1/users/{user}", "", auth.DeleteUser, 204},
 		{"GET /v1/audit", "", auth.ReadAudit, 200},
+		{"GET /v1/secrets", "", auth.SealSecrets, 200},
+		{"POST /v1/secrets/rotate", "", auth.SealSecrets, 200},
 		{"GET /v1/contracts", "", auth.ReadContracts, 200},
 		{"GET /v1/contracts/generic", "", auth.ReadContracts, 200},
 		{"DELETE /v1/webhooks/{webhook}", "", auth.DeleteWebhook, 204},

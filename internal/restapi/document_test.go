@@ -121,6 +121,8 @@ GET /v1/users/{id}
 PATCH /v1/users/{id}
 DELETE /v1/users/{id}
 GET /v1/audit
+GET /v1/secrets
+POST /v1/secrets/rotate
 GET /v1/contracts
 GET /v1/contracts/{name}
 GET /healthz
@@ -286,6 +288,10 @@ func TestRealAnswersAreAsDocumented(t *testing.T) {
 	_, err = c.Audit(ctx, false, client.Page{Limit: 2})
 	must(err)
 	_, err = operator.Audit(ctx, true, client.Page{})
+	must(err)
+	_, err = operator.Sealing(ctx)
+	must(err)
+	_, err = operator.RotateSealing(ctx)
 	must(err)
 	_, err = c.Contracts(ctx)
 	must(err)

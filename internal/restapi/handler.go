@@ -98,7 +98,7 @@ func New(o Options, parts Parts) (*Handler, error) {
 		limits: newLimits(o.PublishLimit, o.ManageLimit, o.Now),
 		json:   []string{"application/json"}, yes: []string{"true"}}
 	h.api = huma.NewAPI(describe(o.Version), adapter{h})
-	for _, route := range slices.Concat(routes(), replayRoutes(), rotationRoutes(), topicRoutes(), settingsRoutes()) {
+	for _, route := range slices.Concat(routes(), replayRoutes(), rotationRoutes(), topicRoutes(), settingsRoutes(), sealingRoutes()) {
 		route.mount(h, route)
 	}
 	h.mux.HandleFunc("/", h.nowhere)

@@ -45,6 +45,15 @@ type gateway struct {
 	acme, rival                        postrider.TenantID
 }
 
+// sealed stands in for the keys that seal stored secrets.
+type sealed struct{}
+
+func (sealed) State(context.Context) (control.SealingState, error) {
+	return control.SealingState{Key: "20260314-01020304", Outdated: 7}, nil
+}
+
+func (s sealed) Rotate(ctx context.Context) (control.SealingState, error) { return s.State(ctx) }
+
 func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts)) *gateway {
 	t.Helper()
 	ctx := context.Background()
@@ -65,7 +74,7 @@ func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts))
 	}
 	g.control = control.New(control.Options{MaxWebhooks: 200}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: g.engine, Tester: g.engine, KeyMemory: g.keys,
-		Passwords: auth.NewPasswords(auth.PasswordOptions{MemoryKiB: 64, Passes: 1}), Tokens: g.tokens,
+		Passwords: auth.NewPasswords(auth.PasswordOptions{MemoryKiB: 64, Passes: 1}), Tokens: g.tokens, Sealing: sealed{},
 		CheckURL: func(raw string, requireHTTPS bool) error {
 			_, err := egress.CheckURL(raw, requireHTTPS, false)
 			return err

@@ -25,7 +25,7 @@ func (s *Server) compose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secrets := sealing{config: c, log: s.log}
+	secrets := newSealing(c, s.log)
 	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Sealer: secrets.sealer})
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (s *Server) compose(ctx context.Context) error {
 	}
 	webhooks = control.New(control.Options{}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: engine, Tester: engine, KeyMemory: keys,
-		Passwords: auth.NewPasswords(auth.PasswordOptions{}), Tokens: tokens,
+		Passwords: auth.NewPasswords(auth.PasswordOptions{}), Tokens: tokens, Sealing: secrets,
 		CheckURL: func(raw string, requireHTTPS bool) error {
 			_, err := posts.CheckURL(raw, requireHTTPS && !c.Dev)
 			return err

@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/control"
 	"github.com/postrider/postrider/internal/keyring"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/store/sqlite"
@@ -21,13 +23,23 @@ const (
 )
 
 // sealing holds the keys that seal what is secret in the store, and brings all of it under the newest one.
+// It fulfils control.Sealing.
 type sealing struct {
 	config config.Config
 	log    *slog.Logger
+	wake   chan struct{} // holds a token when there is a newer key
 
-	ring *keyring.Ring // set by sealer
-	file string        // of the keys; "" when they are configured
-	made bool          // sealer made the file
+	// Set by sealer, before anything else is asked.
+	ring *keyring.Ring
+	file string // of the keys; "" when they are configured
+	made bool   // sealer made the file
+
+	vault    store.Vault // set by start
+	rotating sync.Mutex  // held while a key is made
+}
+
+func newSealing(c config.Config, log *slog.Logger) *sealing {
+	return &sealing{config: c, log: log, wake: make(chan struct{}, 1)}
 }
 
 // sealer gives the store its keys: the configured ones, or those of the key file, which is made when the
@@ -65,23 +77,25 @@ func (k *sealing) find(sealed bool) ([]keyring.Key, error) {
 	return keys, nil
 }
 
-// start seals again, in the background, what an older key sealed. The teardown breaks it off; the next
-// start goes on from there.
+// start seals again, in the background, what an older key sealed, now and whenever a newer key is made. The
+// teardown breaks it off; the next start goes on from there.
 func (k *sealing) start(ctx context.Context, vault store.Vault) (teardown func(context.Context) error) {
+	k.vault = vault
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ctx bounds the start only
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for {
-			err := k.reseal(ctx, vault)
-			if err == nil || ctx.Err() != nil {
-				return
+			var again <-chan time.Time
+			if err := k.reseal(ctx); err != nil && ctx.Err() == nil {
+				k.log.Error("secrets could not be sealed by the newest key; it is tried again", "error", err, "after", resealRetryAfter)
+				again = time.After(resealRetryAfter)
 			}
-			k.log.Error("secrets could not be sealed by the newest key; it is tried again", "error", err, "after", resealRetryAfter)
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(resealRetryAfter):
+			case <-k.wake:
+			case <-again:
 			}
 		}
 	}()
@@ -92,17 +106,45 @@ func (k *sealing) start(ctx context.Context, vault store.Vault) (teardown func(c
 	}
 }
 
-func (k *sealing) reseal(ctx context.Context, vault store.Vault) error {
-	total, err := vault.Outdated(ctx)
+func (k *sealing) reseal(ctx context.Context) error {
+	total, err := k.vault.Outdated(ctx)
 	if err != nil || total == 0 {
 		return err
 	}
 	k.log.Info("sealing secrets again with the newest key", "key", k.ring.Newest(), "secrets", total)
-	done, err := resealAll(ctx, vault, func(int) {})
+	done, err := resealAll(ctx, k.vault, func(int) {})
 	if err == nil {
 		k.log.Info("all secrets are sealed by the newest key", "key", k.ring.Newest(), "secrets", done)
 	}
 	return err
+}
+
+// State fulfils control.Sealing.
+func (k *sealing) State(ctx context.Context) (control.SealingState, error) {
+	outdated, err := k.vault.Outdated(ctx)
+	return control.SealingState{Key: k.ring.Newest(), Outdated: outdated}, err
+}
+
+// Rotate fulfils control.Sealing.
+func (k *sealing) Rotate(ctx context.Context) (control.SealingState, error) {
+	k.rotating.Lock()
+	defer k.rotating.Unlock()
+	state, err := k.State(ctx)
+	if err != nil || state.Outdated > 0 {
+		return state, err
+	}
+	if k.file == "" {
+		return state, postrider.Errorf(postrider.CodeConflict,
+			"the encryption keys are configured: put a new one in front of the others in POSTRIDER_ENCRYPTION_KEYS and start the server again; it seals all secrets with it")
+	}
+	if err := k.addKey(); err != nil {
+		return state, err
+	}
+	select {
+	case k.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+	return k.State(ctx)
 }
 
 // resealAll seals in steps, telling after each how many there were so far.
@@ -136,7 +178,7 @@ func RotateSecrets(ctx context.Context, c config.Config, progress func(done, tot
 	if _, err := os.Stat(c.Data); err != nil {
 		return nil, postrider.Errorf(postrider.CodeNotFound, "there is no data folder %s; name it with --data", c.Data)
 	}
-	k := sealing{config: c, log: slog.New(slog.DiscardHandler)}
+	k := newSealing(c, slog.New(slog.DiscardHandler))
 	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Sealer: k.sealer})
 	if err != nil {
 		return nil, err
