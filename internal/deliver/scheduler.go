@@ -401,13 +401,11 @@ func (s *scheduler) send(l *lane, j *job) {
 
 // load asks the loaders for the work of hungry lanes, as far as memory allows.
 func (s *scheduler) load() {
-	for s.loading < loaderCount && len(s.hungry) > 0 && !s.stopping {
-		l := s.hungry[0]
-		if s.memory >= s.engine.options.MaxMemory && len(l.ready) > leastDepth {
-			return // what is in memory goes first
+	for s.loading < loaderCount && !s.stopping {
+		l := s.hungriest()
+		if l == nil {
+			return
 		}
-		s.hungry[0] = nil
-		s.hungry = s.hungry[1:]
 		l.queued, l.loading = false, true
 		l.settled = make(map[jobKey]struct{})
 		l.moreAt, l.overflowed = time.Time{}, false
@@ -417,6 +415,21 @@ func (s *scheduler) load() {
 			cancel: l.target != nil && l.target.endpoint.Deleted(), limit: s.loadLimit(l),
 		}
 	}
+}
+
+// hungriest takes the lane out of hungry that is to load next: the one that has waited longest, and
+// while memory is full the first that has next to nothing in it. Nil: none may load now.
+func (s *scheduler) hungriest() *lane {
+	full := s.memory >= s.engine.options.MaxMemory
+	for i, l := range s.hungry {
+		if !full || len(l.ready) <= leastDepth {
+			copy(s.hungry[1:i+1], s.hungry[:i]) // those before it keep their order; mostly there are none
+			s.hungry[0] = nil
+			s.hungry = s.hungry[1:]
+			return l
+		}
+	}
+	return nil
 }
 
 // loadLimit is how many deliveries to ask for: the store does not know which of them the lane has
