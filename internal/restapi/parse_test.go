@@ -97,11 +97,22 @@ type oneKey struct{ key postrider.Key }
 
 func (k oneKey) FindKey(context.Context, [32]byte) (*postrider.Key, error) { return &k.key, nil }
 
-func newPublishing(t testing.TB) (*Handler, *http.Request) {
+// noSettings has no setting.
+type noSettings struct{ control.Store }
+
+func (noSettings) Setting(context.Context, string) ([]byte, error) {
+	return nil, postrider.Errorf(postrider.CodeNotFound, "no setting")
+}
+
+func newPublishing(t testing.TB, options ...func(*Options)) (*Handler, *http.Request) {
 	text, hash := auth.GenerateKey(postrider.Production)
 	keys := auth.New(auth.Options{}, oneKey{postrider.Key{Hash: hash, Role: postrider.RolePublisher,
 		Tenant: postrider.NewTenantID(time.Now()), Environment: postrider.Production}})
-	h, err := New(Options{}, Parts{Control: control.New(control.Options{}, control.Parts{}), Publisher: taker{}, Authenticator: keys,
+	var o Options
+	for _, option := range options {
+		option(&o)
+	}
+	h, err := New(o, Parts{Control: control.New(control.Options{}, control.Parts{Store: noSettings{}}), Publisher: taker{}, Authenticator: keys,
 		Ready: func(context.Context) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -150,13 +161,32 @@ func TestPublishingAllocatesLittle(t *testing.T) {
 	}
 }
 
+// TestTheLimitOfAKeyCostsNoAllocation compares publishing with and without it.
+func TestTheLimitOfAKeyCostsNoAllocation(t *testing.T) {
+	measure := func(limit int) float64 {
+		h, r := newPublishing(t, func(o *Options) { o.PublishLimit = limit })
+		w, b, text := &discard{header: http.Header{}}, &body{}, []byte(oneKilobyte)
+		return testing.AllocsPerRun(2000, func() { publishOnce(h, r, w, b, text) })
+	}
+	if without, with := measure(-1), measure(0); with > without {
+		t.Errorf("publishing allocates %v times with a limit and %v times without one", with, without)
+	}
+}
+
 func BenchmarkPublish(b *testing.B) {
-	h, r := newPublishing(b)
-	w, reader, text := &discard{header: http.Header{}}, &body{}, []byte(oneKilobyte)
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		publishOnce(h, r, w, reader, text)
+	for _, limit := range []struct {
+		name   string
+		minute int
+	}{{"limited", 1_000_000_000}, {"unlimited", -1}} {
+		b.Run(limit.name, func(b *testing.B) {
+			h, r := newPublishing(b, func(o *Options) { o.PublishLimit = limit.minute })
+			w, reader, text := &discard{header: http.Header{}}, &body{}, []byte(oneKilobyte)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				publishOnce(h, r, w, reader, text)
+			}
+		})
 	}
 }
 

@@ -88,8 +88,10 @@ func (h *Handler) read(r *http.Request, c *call, tenant string, text []byte, eve
 	if event.Environment, err = c.principal.In(event.Environment); err != nil {
 		return err
 	}
-	event.Tenant, err = h.parts.Control.Tenant(r.Context(), c.principal, tenant)
-	return err
+	if event.Tenant, err = h.parts.Control.Tenant(r.Context(), c.principal, tenant); err != nil {
+		return err
+	}
+	return h.parts.Control.CheckTopic(r.Context(), event.Topic)
 }
 
 // publishBatch answers POST /v1/events/batch: every element has an answer of its own, in order.
