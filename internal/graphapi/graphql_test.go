@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -296,6 +297,16 @@ func TestUpdateRotateAndTest(t *testing.T) {
 	if body := g.query(token, `mutation { rotateWebhookSecret(input: {id: "`+id+`", secret: "short"}) { webhook { status } } }`, nil); !strings.Contains(body, `"errorType":"PayloadValidationError"`) {
 		t.Errorf("a short secret: %s", body)
 	}
+	equal(t, "rotate with an overlap", g.query(token, `mutation { rotateWebhookSecret(input: {id: "`+id+`", secret: "`+canary+`", overlap: 60}) { webhook { secretInUse secretOverlapEndDate } } }`, nil),
+		`{"data":{"rotateWebhookSecret":{"webhook":{"secretInUse":"OLD","secretOverlapEndDate":1704070800000}}}}`)
+	equal(t, "activate", g.query(token, `mutation { activateWebhookSecret(input: {id: "`+id+`"}) { webhook { secretInUse secretOverlapEndDate } } }`, nil),
+		`{"data":{"activateWebhookSecret":{"webhook":{"secretInUse":"NEW","secretOverlapEndDate":null}}}}`)
+	if got := g.engine.endpoint("https://example.com/b").Secrets; len(got) != 1 || got[0].Reveal() != canary {
+		t.Errorf("after activating the engine has %d secrets", len(got))
+	}
+	if body := g.query(token, `mutation { activateWebhookSecret(input: {id: "`+id+`"}) { webhook { id } } }`, nil); !strings.Contains(body, `"errorType":"ConflictError"`) {
+		t.Errorf("activating twice: %s", body)
+	}
 	body := g.query(token, `mutation { triggerWebhookTestEvent(input: {id: "`+id+`", topic: "inventory.moved"}) { webhook { status } eventId topic delivered statusCode outcome detail duration } }`, nil)
 	equal(t, "test", strings.Replace(body, g.engine.tested[0].ID.UUID(), "c1314cc5-60f7-ddba-7be3-900030a8ee05", 1),
 		`{"data":{"triggerWebhookTestEvent":{"webhook":{"status":"ENABLED"},"eventId":"c1314cc5-60f7-ddba-7be3-900030a8ee05","topic":"inventory.moved","delivered":true,"statusCode":200,"outcome":"delivered","detail":"the endpoint answered 200","duration":42}}}`)
@@ -322,6 +333,7 @@ func TestWebhooksOfOthersAreNotSeen(t *testing.T) {
 			`mutation { f: unregisterWebhook(input: {id: "` + id + `"}) { webhook { id } } }`,
 			`mutation { f: updateWebhook(input: {id: "` + id + `", status: PAUSED}) { webhook { id } } }`,
 			`mutation { f: rotateWebhookSecret(input: {id: "` + id + `", secret: "` + canary + `"}) { webhook { id } } }`,
+			`mutation { f: activateWebhookSecret(input: {id: "` + id + `"}) { webhook { id } } }`,
 			`mutation { f: triggerWebhookTestEvent(input: {id: "` + id + `"}) { webhook { id } } }`,
 		} {
 			body := g.query(token, document, nil)
@@ -332,6 +344,51 @@ func TestWebhooksOfOthersAreNotSeen(t *testing.T) {
 			want := `{"data":{"f":null},"errors":[{"path":["f"],"data":null,"errorType":"ResourceNotFoundError","errorInfo":null,"locations":[{"line":1,"column":` +
 				strconv.Itoa(column) + `,"sourceName":null}],"message":"` + message + `"}]}`
 			equal(t, what, body, want)
+		}
+	}
+}
+
+func TestDeliveriesAreListedInPagesTheNewestFirst(t *testing.T) {
+	g := newGateway(t)
+	token := g.user("acme", "ann@example.com", postrider.RoleAdmin)
+	id := g.register(token, "https://example.com/a")
+	for range 5 {
+		g.publish("acme", "inventory.cycle_count")
+	}
+	var events []string
+	for document, pages := `{ webhookDeliveries(webhookId: "`+id+`", limit: 2) { deliveries { id webhookId topic state reason attempts endDate } nextToken } }`, 0; ; pages++ {
+		body := g.query(token, document, nil)
+		var answer struct {
+			Data struct {
+				WebhookDeliveries struct {
+					Deliveries []map[string]any
+					NextToken  *string
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || strings.Contains(body, "errors") {
+			t.Fatalf("%s %v", body, err)
+		}
+		for _, d := range answer.Data.WebhookDeliveries.Deliveries {
+			events = append(events, d["id"].(string))
+			if d["webhookId"] != id || d["topic"] != "inventory.cycle_count" || d["state"] != "PENDING" || d["reason"] != nil || d["attempts"] != 0.0 || d["endDate"] != nil {
+				t.Errorf("a delivery is %v", d)
+			}
+		}
+		if answer.Data.WebhookDeliveries.NextToken == nil {
+			if pages != 2 {
+				t.Errorf("there were %d pages", pages+1)
+			}
+			break
+		}
+		document = `{ webhookDeliveries(webhookId: "` + id + `", limit: 2, nextToken: "` + *answer.Data.WebhookDeliveries.NextToken + `") { deliveries { id webhookId topic state reason attempts endDate } nextToken } }`
+	}
+	if !slices.IsSortedFunc(events, func(a, b string) int { return strings.Compare(b, a) }) || len(slices.Compact(events)) != 5 {
+		t.Errorf("listed %v", events)
+	}
+	for _, arguments := range []string{`limit: 0`, `limit: 101`, `limit: -1`, `nextToken: "x"`, `nextToken: "LTEuMQ"`, `nextToken: "` + strings.Repeat("MS4x", 100) + `"`} {
+		if body := g.query(token, `{ webhookDeliveries(webhookId: "`+id+`", `+arguments+`) { nextToken } }`, nil); !strings.Contains(body, `"errorType":"PayloadValidationError"`) {
+			t.Errorf("%s: %s", arguments, body)
 		}
 	}
 }

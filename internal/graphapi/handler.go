@@ -20,13 +20,27 @@ import (
 
 // Webhooks are the verbs on webhooks; control.Control fulfils it.
 type Webhooks interface {
+	Registrations
+	Secrets
+	TestWebhook(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID, topic postrider.Topic) (*control.Trial, error)
+	Deliveries(ctx context.Context, p auth.Principal, tenant string, filter store.DeliveryFilter) ([]postrider.Delivery, bool, error)
+}
+
+// Registrations are the verbs on webhooks that the seed has, and changing one.
+type Registrations interface {
 	RegisterWebhook(ctx context.Context, p auth.Principal, in control.Registration) (*postrider.Endpoint, postrider.Secret, error)
 	Webhooks(ctx context.Context, p auth.Principal, tenant string, filter store.EndpointFilter) ([]*postrider.Endpoint, bool, error)
 	FindWebhook(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error)
 	UpdateWebhook(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID, change control.Change) (*postrider.Endpoint, error)
 	DeleteWebhook(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error)
-	TestWebhook(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID, topic postrider.Topic) (*control.Trial, error)
-	Deliveries(ctx context.Context, p auth.Principal, tenant string, filter store.DeliveryFilter) ([]postrider.Delivery, bool, error)
+}
+
+// Secrets are the verbs that exchange a webhook's secret, and tell which one signs.
+type Secrets interface {
+	RotateSecret(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID, in control.Rotation) (*postrider.Endpoint, postrider.Secret, error)
+	ActivateSecret(ctx context.Context, p auth.Principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error)
+	SignsWith(webhook *postrider.Endpoint) control.SigningSide
+	RotationOf(webhook *postrider.Endpoint) *postrider.SecretRotation
 }
 
 // Logins are the verbs that give tokens; control.Control fulfils it.

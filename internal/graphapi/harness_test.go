@@ -198,6 +198,17 @@ func (g *gateway) register(token, endpoint string) string {
 	return answer.Data.RegisterWebhook.Webhook.ID
 }
 
+// publish publishes an event.
+func (g *gateway) publish(tenant string, topic postrider.Topic) {
+	g.t.Helper()
+	_, err := g.events.Publish(context.Background(), &ingest.Publication{
+		Tenant: g.tenants[tenant], Environment: postrider.Production, Topic: topic, Data: []byte(`{"n":1}`),
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
 // mustHide fails the test when a text shows a password or a signing secret.
 func (g *gateway) mustHide(where, text string) {
 	g.t.Helper()

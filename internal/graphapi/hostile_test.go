@@ -163,5 +163,6 @@ func TestIntrospectionDescribesTheWholeSchema(t *testing.T) {
 	}
 	equal(t, "__type", g.query(token, `{ __type(name: "WebhookSubscription") { name fields { name type { name kind ofType { name } } } } none: __type(name: "X") { name } }`, nil),
 		`{"data":{"__type":{"name":"WebhookSubscription","fields":[{"name":"id","type":{"name":"String","kind":"SCALAR","ofType":null}},{"name":"endpoint","type":{"name":"String","kind":"SCALAR","ofType":null}},`+
-			`{"name":"topics","type":{"name":null,"kind":"LIST","ofType":{"name":"String"}}},{"name":"creationDate","type":{"name":"AWSTimestamp","kind":"SCALAR","ofType":null}},{"name":"status","type":{"name":"WebhookStatus","kind":"ENUM","ofType":null}}]},"none":null}}`)
+			`{"name":"topics","type":{"name":null,"kind":"LIST","ofType":{"name":"String"}}},{"name":"creationDate","type":{"name":"AWSTimestamp","kind":"SCALAR","ofType":null}},{"name":"status","type":{"name":"WebhookStatus","kind":"ENUM","ofType":null}},`+
+			`{"name":"secretInUse","type":{"name":"WebhookSecretInUse","kind":"ENUM","ofType":null}},{"name":"secretOverlapEndDate","type":{"name":"AWSTimestamp","kind":"SCALAR","ofType":null}}]},"none":null}}`)
 }

@@ -112,7 +112,7 @@ func (s *storm) root(mutation bool) string {
 		mutation = !mutation
 	}
 	if mutation {
-		name := s.of("registerWebhook", "unregisterWebhook", "updateWebhook", "rotateWebhookSecret", "triggerWebhookTestEvent")
+		name := s.of("registerWebhook", "unregisterWebhook", "updateWebhook", "rotateWebhookSecret", "activateWebhookSecret", "triggerWebhookTestEvent")
 		if s.tame {
 			name = []string{"registerWebhook", "unregisterWebhook", "updateWebhook", "rotateWebhookSecret", "triggerWebhookTestEvent"}[s.IntN(5)]
 		}
@@ -144,7 +144,9 @@ func (s *storm) input(name string) string {
 	case "updateWebhook":
 		return `{id: "` + s.id + `", ` + s.of("status: PAUSED", "status: ENABLED", "status: GONE", `topics: ["b.*"]`, `endpoint: "https://example.com/y"`, `topics: []`) + `}`
 	case "rotateWebhookSecret":
-		return `{id: "` + s.id + `", secret: ` + s.of(`"`+canary+`"`, `""`) + `}`
+		return `{id: "` + s.id + `", secret: ` + s.of(fmt.Sprintf(`"%s%d"`, canary, s.IntN(1000)), `""`) + s.of("", `, overlap: 5`, `, overlap: -5`) + `}`
+	case "activateWebhookSecret":
+		return `{id: "` + s.id + `"}`
 	}
 	return `{id: "` + s.id + `"` + s.of("", `, topic: "a b"`, `, topic: "inventory.moved"`) + `}`
 }

@@ -3,6 +3,7 @@ package graphapi
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/internal/control"
@@ -32,7 +33,7 @@ func webhookFields() resolvers {
 		},
 		"Mutation": {
 			"registerWebhook": registerWebhook, "unregisterWebhook": unregisterWebhook, "updateWebhook": updateWebhook,
-			"rotateWebhookSecret": rotateSecret, "triggerWebhookTestEvent": triggerTest,
+			"rotateWebhookSecret": rotateSecret, "activateWebhookSecret": activateSecret, "triggerWebhookTestEvent": triggerTest,
 		},
 		"WebhooksPayload": {"webhooks": of(func(webhooks []*postrider.Endpoint) any {
 			list := make([]any, len(webhooks))
@@ -41,10 +42,11 @@ func webhookFields() resolvers {
 			}
 			return list
 		})},
-		"RegisterWebhookPayload":     payload,
-		"UnregisterWebhookPayload":   payload,
-		"UpdateWebhookPayload":       payload,
-		"RotateWebhookSecretPayload": payload,
+		"RegisterWebhookPayload":       payload,
+		"UnregisterWebhookPayload":     payload,
+		"UpdateWebhookPayload":         payload,
+		"RotateWebhookSecretPayload":   payload,
+		"ActivateWebhookSecretPayload": payload,
 		"WebhookSubscription": {
 			"id":       of(func(e *postrider.Endpoint) any { return webhookID(e.ID) }),
 			"endpoint": of(func(e *postrider.Endpoint) any { return e.URL }),
@@ -57,6 +59,15 @@ func webhookFields() resolvers {
 			}),
 			"creationDate": of(func(e *postrider.Endpoint) any { return e.CreatedAt.UnixMilli() }),
 			"status":       of(func(e *postrider.Endpoint) any { return strings.ToUpper(string(e.State)) }),
+			"secretInUse": func(r *run, source any, _ arguments) (any, error) {
+				return strings.ToUpper(string(r.handler.parts.Webhooks.SignsWith(source.(*postrider.Endpoint)))), nil
+			},
+			"secretOverlapEndDate": func(r *run, source any, _ arguments) (any, error) {
+				if rotation := r.handler.parts.Webhooks.RotationOf(source.(*postrider.Endpoint)); rotation != nil {
+					return moment(rotation.Until), nil
+				}
+				return nil, nil
+			},
 		},
 		"TriggerWebhookTestEventPayload": {
 			"webhook":   of(func(t *control.Trial) any { return t.Webhook }),
@@ -199,17 +210,31 @@ func updateWebhook(r *run, _ any, args arguments) (any, error) {
 	return whenFound(r.handler.parts.Webhooks.UpdateWebhook(r.ctx, r.principal, "", webhook.ID, change))
 }
 
-// rotateSecret replaces the secret at once: the contract's header carries one signature, and the
-// tenant, who supplies the secret, has the new one already.
+// rotateSecret gives a new secret. The header of this contract carries one signature, so that during an
+// overlap the old secret signs; the tenant, who supplies the secret, ends it by activating the new one.
 func rotateSecret(r *run, _ any, args arguments) (any, error) {
 	input := args.object("input")
+	minutes, err := input.whole("overlap", 0, int(control.MaxOverlap/time.Minute), 0)
+	if err != nil {
+		return nil, err
+	}
 	webhook, err := r.find(input, "id")
 	if err != nil {
 		return nil, err
 	}
+	overlap := time.Duration(minutes) * time.Minute
 	text, _ := input.text("secret")
-	secret := postrider.NewSecret(text)
-	return whenFound(r.handler.parts.Webhooks.UpdateWebhook(r.ctx, r.principal, "", webhook.ID, control.Change{Secret: &secret}))
+	webhook, _, err = r.handler.parts.Webhooks.RotateSecret(r.ctx, r.principal, "", webhook.ID,
+		control.Rotation{Secret: postrider.NewSecret(text), Overlap: &overlap})
+	return whenFound(webhook, err)
+}
+
+func activateSecret(r *run, _ any, args arguments) (any, error) {
+	webhook, err := r.find(args.object("input"), "id")
+	if err != nil {
+		return nil, err
+	}
+	return whenFound(r.handler.parts.Webhooks.ActivateSecret(r.ctx, r.principal, "", webhook.ID))
 }
 
 func triggerTest(r *run, _ any, args arguments) (any, error) {
