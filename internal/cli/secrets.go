@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,55 +12,109 @@ import (
 	"github.com/postrider/postrider/internal/server"
 )
 
+// How often a server is asked how far it is with sealing.
+const askSealingEvery = 250 * time.Millisecond
+
 func newSecrets(t *Terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "secrets",
 		Short:   "Keep stored secrets sealed",
-		Example: `  postrider secrets rotate --data /var/lib/postrider`,
+		Example: `  postrider secrets rotate`,
 		Args:    arguments(cobra.NoArgs),
 	}
-	c.AddCommand(newSecretsRotate(t))
+	r := newRemote(t, c)
+	c.AddCommand(newSecretsRotate(r))
 	return c
 }
 
-func newSecretsRotate(t *Terminal) *cobra.Command {
+func newSecretsRotate(r *remote) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "Seal all stored secrets again, with a new key",
 		Long: `Seal all stored secrets again, with a new key.
 
-It works on the data folder of a server that is stopped. With a key file it puts a new key in front of
-the others there. Keys in POSTRIDER_ENCRYPTION_KEYS are yours to make: put a new one in front and run
-this, or start the server, which does the same in the background.
+A running server does it in the background, and this waits for it; it needs the operator's key. With
+--data it works on the folder of a server that is stopped.
 
-It goes in small steps, and when it is broken off, the next run or start goes on from there. Old keys stay
-in the file, since backups need them.`,
-		Example: `  postrider secrets rotate --data /var/lib/postrider`,
-		Args:    arguments(cobra.NoArgs),
+The new key goes in front of the others in the key file; old ones stay there, since backups need them.
+Keys in POSTRIDER_ENCRYPTION_KEYS are yours to make: put a new one in front and start the server again,
+which seals everything with it.
+
+It goes in small steps. When it is broken off, the next run or start goes on from there.`,
+		Example: `  postrider secrets rotate
+  postrider secrets rotate --data /var/lib/postrider`,
+		Args: arguments(cobra.NoArgs),
 	}
 	flags := c.Flags()
-	flags.String("config", "", "`file` of the server's settings")
-	flags.String("data", "", "`folder` of the store (default ./postrider-data)")
+	flags.String("config", "", "`file` of a stopped server's settings")
+	flags.String("data", "", "`folder` of a stopped server's store")
 	flags.String("encryption-key-file", "", "`file` of the keys (default beside the data folder, FOLDER.key)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		loaded, err := config.Load(config.Sources{Environ: t.Environ, Flags: given(c)})
-		if err != nil {
-			return badUsage(err)
+		if settings := given(c); len(settings) > 0 {
+			return rotateFolder(c.Context(), r, settings)
 		}
-		said := 0
-		r, err := server.RotateSecrets(c.Context(), loaded, func(done, total int) {
-			if percent := 100 * done / max(total, 1); percent >= said+10 || done == total && done > 0 && said < 100 {
-				said = percent
-				fmt.Fprintf(t.Err, "%d of %d secrets\n", done, total)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		tellRotation(t, r)
-		return nil
+		return rotateServer(c.Context(), r)
 	}
 	return c
+}
+
+// rotateServer asks a running server, and waits until it is done.
+func rotateServer(ctx context.Context, r *remote) error {
+	gateway, err := r.client()
+	if err != nil {
+		return err
+	}
+	state, err := gateway.RotateSealing(ctx)
+	if err != nil {
+		return err
+	}
+	tell := progressOf(r.t)
+	total := state.Outdated
+	for ask := time.NewTicker(askSealingEvery); ; {
+		tell(total-state.Outdated, total)
+		if state.Outdated == 0 {
+			ask.Stop()
+			break
+		}
+		select {
+		case <-ctx.Done():
+			ask.Stop()
+			return ctx.Err()
+		case <-ask.C:
+		}
+		if state, err = gateway.Sealing(ctx); err != nil {
+			return err
+		}
+		total = max(total, state.Outdated)
+	}
+	return r.show(state, func() {
+		fmt.Fprintf(r.t.Out, "All secrets are sealed by the key %s now. Keep a copy of the server's key file.\n", state.Key)
+	})
+}
+
+// rotateFolder works on the data folder that the settings name.
+func rotateFolder(ctx context.Context, r *remote, settings map[string]string) error {
+	loaded, err := config.Load(config.Sources{Environ: r.t.Environ, Flags: settings})
+	if err != nil {
+		return badUsage(err)
+	}
+	done, err := server.RotateSecrets(ctx, loaded, progressOf(r.t))
+	if err != nil {
+		return err
+	}
+	return r.show(done, func() { tellRotation(r.t, done) })
+}
+
+// progressOf writes a line for every tenth that is done.
+func progressOf(t *Terminal) func(done, total int) {
+	said := 0
+	return func(done, total int) {
+		tenth := 10 * done / max(total, 1)
+		if tenth > said {
+			said = tenth
+			fmt.Fprintf(t.Err, "%d of %d secrets\n", done, total)
+		}
+	}
 }
 
 func tellRotation(t *Terminal, r *server.Rotation) {

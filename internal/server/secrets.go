@@ -164,11 +164,11 @@ func resealAll(ctx context.Context, vault store.Vault, progress func(done int)) 
 
 // Rotation is what RotateSecrets did.
 type Rotation struct {
-	Key    string   // id of the newest key, which seals everything now
-	Made   bool     // RotateSecrets made that key
-	File   string   // of the keys; "" when they are configured
-	Sealed int      // secrets that it sealed again
-	Unused []string // ids of the keys that seal nothing in this store any more
+	Key    string   `json:"key"`            // id of the newest key, which seals everything now
+	Made   bool     `json:"made"`           // RotateSecrets made that key
+	File   string   `json:"file,omitempty"` // of the keys; "" when they are configured
+	Sealed int      `json:"sealed"`         // secrets that it sealed again
+	Unused []string `json:"unused"`         // ids of the keys that seal nothing in this store any more
 }
 
 // RotateSecrets brings the secrets of a data folder that no server uses under a new key. With a key file it

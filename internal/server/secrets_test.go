@@ -18,6 +18,7 @@ import (
 
 	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/api"
+	"github.com/postrider/postrider/client"
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/server"
 )
@@ -307,4 +308,60 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+func TestARunningServerSealsEverythingAnewWhenItIsAsked(t *testing.T) {
+	leaks(t)
+	c := configuration(t)
+	url, arrived := receiver(t)
+	var before, after *api.Sealing
+	mustServe(t, c, func(s *server.Server) {
+		register(t, url)(s)
+		operator := speak(t, s, key)
+		var err error
+		if before, err = operator.Sealing(t.Context()); err != nil || before.Outdated != 0 {
+			t.Fatalf("%+v, %v", before, err)
+		}
+		after, err = operator.RotateSealing(t.Context())
+		for deadline := time.Now().Add(10 * time.Second); err == nil && after.Outdated > 0 && time.Now().Before(deadline); {
+			after, err = operator.Sealing(t.Context())
+		}
+		if err != nil || after.Outdated != 0 || after.Key == before.Key {
+			t.Fatalf("%+v, then %+v, %v", before, after, err)
+		}
+		deliver(t, arrived)(s)
+		log, err := operator.Audit(t.Context(), true, client.Page{Limit: 1})
+		if err != nil || len(log.Data) != 1 || log.Data[0].Action != "secrets.seal" || log.Data[0].Subject != after.Key {
+			t.Errorf("the audit log has %+v, %v", log, err)
+		}
+	})
+	content, err := os.ReadFile(c.Data + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, second := bytes.Index(content, []byte("\n"+after.Key+":")), bytes.Index(content, []byte("\n"+before.Key+":")); first < 0 || second < first {
+		t.Errorf("the new key is at %d of the file, the old one at %d", first, second)
+	}
+	mustServe(t, c, deliver(t, arrived))
+
+	// Configured keys are not the server's to make.
+	c.EncryptionKeys = postrider.NewSecret(keysOf(string(content)))
+	mustServe(t, c, func(s *server.Server) {
+		_, err := speak(t, s, key).RotateSealing(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "POSTRIDER_ENCRYPTION_KEYS") {
+			t.Errorf("%v", err)
+		}
+		deliver(t, arrived)(s)
+	})
+}
+
+// keysOf writes what a key file holds as the variable has it.
+func keysOf(file string) string {
+	var keys []string
+	for line := range strings.Lines(file) {
+		if !strings.HasPrefix(line, "#") {
+			keys = append(keys, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(keys, ",")
 }
