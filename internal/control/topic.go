@@ -410,7 +410,9 @@ func example(faults *postrider.Faults, field string, now, given []byte) []byte {
 			faults.Add(field, "is not JSON: %s", err.Error())
 		}
 	}
-	return bytes.Clone(given)
+	var compact bytes.Buffer
+	_ = json.Compact(&compact, given) // what is not JSON is told already
+	return compact.Bytes()
 }
 
 // exampleOf gives the data of a test event: the catalogue's example, else one that looks real, with

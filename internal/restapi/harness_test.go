@@ -39,6 +39,8 @@ type gateway struct {
 	tokens  *auth.Tokens
 	users   int // made by things
 
+	allowPrivate bool // URLs of private addresses are taken
+
 	operator, admin, publisher, viewer string // keys; the last three of tenant "acme", production
 	sandboxAdmin                       string // of tenant "acme", sandbox
 	foreign                            string // admin key of tenant "rival"
@@ -76,7 +78,7 @@ func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts))
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: g.engine, Tester: g.engine, KeyMemory: g.keys,
 		Passwords: auth.NewPasswords(auth.PasswordOptions{MemoryKiB: 64, Passes: 1}), Tokens: g.tokens, Sealing: sealed{},
 		CheckURL: func(raw string, requireHTTPS bool) error {
-			_, err := egress.CheckURL(raw, requireHTTPS, false)
+			_, err := egress.CheckURL(raw, requireHTTPS, g.allowPrivate)
 			return err
 		},
 	})
@@ -223,7 +225,8 @@ type recorder struct {
 	woken   []postrider.EndpointID
 	tested  []*postrider.Event
 	attempt postrider.Attempt
-	block   chan struct{} // when not nil, Test waits for it
+	block   chan struct{}  // when not nil, Test waits for it
+	real    control.Tester // when not nil, it sends tests
 }
 
 func (r *recorder) offer(jobs []store.Job) {
@@ -244,7 +247,10 @@ func (r *recorder) Wake(id postrider.EndpointID) {
 	r.woken = append(r.woken, id)
 }
 
-func (r *recorder) Test(_ context.Context, _ *postrider.Endpoint, event *postrider.Event) postrider.Attempt {
+func (r *recorder) Test(ctx context.Context, endpoint *postrider.Endpoint, event *postrider.Event) postrider.Attempt {
+	if r.real != nil {
+		return r.real.Test(ctx, endpoint, event)
+	}
 	r.mu.Lock()
 	block := r.block
 	r.tested = append(r.tested, event)

@@ -111,13 +111,20 @@ func TestBadEventsAreToldWholeAndExactly(t *testing.T) {
 	if r := g.call(g.publisher, "POST", "/v1/events", deepest); r.status != 202 {
 		t.Errorf("data of 1,000 levels gave %d %s", r.status, r.body)
 	}
+	if r := g.call(g.publisher, "POST", "/v1/events/batch", "["+deepest+"]"); r.status != 202 || !strings.Contains(r.body, `"id":"evt_`) {
+		t.Errorf("data of 1,000 levels in a batch gave %d %s", r.status, r.body)
+	}
+	deeper := `{"type":"a","data":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}`
+	if r := g.call(g.publisher, "POST", "/v1/events/batch", "["+deeper+"]"); r.status != 400 || !strings.Contains(r.body, "nested deeper than 1002 levels") {
+		t.Errorf("data of 1,001 levels in a batch gave %d %s", r.status, r.body)
+	}
 	if r := g.call(g.publisher, "POST", "/v1/events?tenent=acme", `{"type":"a","data":1}`); r.status != 400 || !strings.Contains(r.body, "tenent: unknown query parameter") {
 		t.Errorf("an unknown query gave %d %s", r.status, r.body)
 	}
 	if r := g.call(g.operator, "POST", "/v1/events?tenant=acme", `{"type":"a","data":1,"tenant":"rival"}`); r.status != 400 {
 		t.Errorf("two tenants gave %d %s", r.status, r.body)
 	}
-	if list, err := g.as(g.admin).Events(context.Background(), client.EventFilter{}); err != nil || len(list.Data) != 1 {
+	if list, err := g.as(g.admin).Events(context.Background(), client.EventFilter{}); err != nil || len(list.Data) != 2 {
 		t.Errorf("of all these, %d events were kept (%v)", len(list.Data), err)
 	}
 }
