@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/keyring"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/store/sqlite"
 )
@@ -25,7 +27,16 @@ const preloadSpan = 24 * time.Hour
 // preload adds finished events, each delivered at the first attempt to the default tenant's first
 // endpoint, to the store in a data folder that a server has laid out and left.
 func preload(ctx context.Context, folder string, events, size int) error {
-	s, err := sqlite.Open(ctx, sqlite.Options{Dir: folder})
+	s, err := sqlite.Open(ctx, sqlite.Options{Dir: folder, Sealer: func(sealed bool) (sqlite.Sealer, error) {
+		if !sealed {
+			return nil, nil // the server will seal what is there
+		}
+		keys, err := keyring.ReadFile(config.Config{Data: folder}.KeyFile())
+		if err != nil {
+			return nil, err
+		}
+		return keyring.New(keys...)
+	}})
 	if err != nil {
 		return err
 	}

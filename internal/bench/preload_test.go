@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider"
+	"github.com/postrider/postrider/internal/keyring"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/store/sqlite"
 )
@@ -12,7 +13,11 @@ import (
 func TestPreloadLaysAFinishedHistory(t *testing.T) {
 	ctx, folder := t.Context(), t.TempDir()
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	s, err := sqlite.Open(ctx, sqlite.Options{Dir: folder})
+	key := keyring.Generate(now) // sealed, as a server leaves it
+	if err := keyring.WriteFile(folder+".key", []keyring.Key{key}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(ctx, sqlite.Options{Dir: folder, Sealer: func(bool) (sqlite.Sealer, error) { return keyring.New(key) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,8 @@ type Options struct {
 	Dir string
 
 	// Sealer gives what seals the secrets. It is asked once, when the folder is this process's own; sealed
-	// says that the store holds sealed values, which must open. Without it secrets are kept as they
-	// are, and sealed ones cannot be read: for tests, and tools that need none.
+	// says that the store holds sealed values, which must open. Without it, or with nil from it,
+	// secrets are kept as they are, and sealed ones cannot be read: for tests, and tools that need none.
 	Sealer func(sealed bool) (Sealer, error)
 }
 

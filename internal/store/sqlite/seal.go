@@ -83,7 +83,7 @@ func (s *Store) unlock(o Options) (err error) {
 		keys = keys[1:]
 	}
 	sealer, err := o.Sealer(len(keys) > 0)
-	if err != nil {
+	if err != nil || sealer == nil {
 		return err
 	}
 	s.vault = vault{sealer}
