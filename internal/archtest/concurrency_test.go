@@ -11,6 +11,7 @@ func TestGoroutinesAreStartedByTheirOwnersOnly(t *testing.T) {
 		"internal/ingest":       "the group committer; Ingester.Close waits for it",
 		"internal/deliver":      "scheduler, senders, settler, loaders; Engine.Stop waits for them",
 		"internal/receivertest": "serving on loopback; Close waits for it",
+		"internal/auth":         "the time limit of a process that hashes; derive and end stop it",
 		"internal/egress":       "reading a response with a limit of time beside it",
 		"internal/store/sqlite": "the writer and the pool's upkeep; Close waits for them",
 		"internal/server":       "serving and stopping; Stop waits for them",

@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/crypto/argon2"
-
 	"github.com/postrider/postrider"
 )
 
@@ -31,6 +29,8 @@ type PasswordOptions struct {
 	AtOnce int
 	// Waiting bounds the callers that wait for a hash: 256. One more is refused.
 	Waiting int
+	// Apart hashes outside of this process: nil, inside.
+	Apart *Apart
 }
 
 // Passwords hashes and checks passwords with argon2id (RFC 9106), a bounded number at a time: every
@@ -40,6 +40,7 @@ type Passwords struct {
 	places chan struct{} // one for each caller inside, waiting or hashing
 	slots  chan struct{} // one for each hash under way
 	decoy  phc           // stands in for the hash of a user who is not there
+	apart  *Apart
 	hashes atomic.Uint64
 }
 
@@ -61,6 +62,7 @@ func NewPasswords(o PasswordOptions) *Passwords {
 		cost:   cost{memory: o.MemoryKiB, passes: o.Passes, lanes: 1},
 		places: make(chan struct{}, o.AtOnce+o.Waiting),
 		slots:  make(chan struct{}, o.AtOnce),
+		apart:  o.Apart,
 	}
 	p.decoy = newPHC(p.cost)
 	p.decoy.sum = make([]byte, sumBytes)
@@ -149,5 +151,9 @@ func (p *Passwords) derive(password postrider.Secret, by *phc) []byte {
 	if len(text) > MaxPasswordLength {
 		text = text[:MaxPasswordLength] // nobody has such a password; the time is the same
 	}
-	return argon2.IDKey([]byte(text), by.salt, by.passes, by.memory, by.lanes, uint32(len(by.sum)))
+	request := &hashRequest{Password: []byte(text), Salt: by.salt, Memory: by.memory, Passes: by.passes, Lanes: by.lanes, Length: uint32(len(by.sum))}
+	if p.apart != nil {
+		return p.apart.derive(request)
+	}
+	return request.derive()
 }

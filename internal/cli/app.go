@@ -30,6 +30,7 @@ type Terminal struct {
 	Out     io.Writer // results
 	Err     io.Writer // errors, progress and logs
 	Environ []string  // "KEY=value"
+	Program string    // this program's file, to be started again; "" when it is not known
 }
 
 // Main runs the program with the process's arguments and gives its exit code. The first SIGINT or
@@ -38,7 +39,8 @@ func Main() int {
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer restore()
 	context.AfterFunc(ctx, restore) // from now on a signal does what it does by default
-	return Run(ctx, &Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ()}, os.Args[1:])
+	program, _ := os.Executable()   // passwords are hashed in this process without it
+	return Run(ctx, &Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Program: program}, os.Args[1:])
 }
 
 // Run runs one command and gives its exit code. ctx ends when the command should stop.
@@ -100,6 +102,7 @@ func commands(t *Terminal) []*cobra.Command {
 		newVerify(t),
 		newBench(),
 		newVersion(t),
+		newHash(t),
 	}
 }
 

@@ -84,6 +84,7 @@ func serve(ctx context.Context, t *Terminal, c config.Config) error {
 		Config:          c,
 		Version:         version(),
 		Logger:          observe.NewLogger(t.Err, c.LogFormat, c.LogLevel),
+		HashCommand:     hashProgram(t),
 		ShowOperatorKey: func(key postrider.Secret) { showOperatorKey(t, key) },
 	})
 	if err := s.Start(ctx); err != nil {
@@ -99,6 +100,14 @@ func serve(ctx context.Context, t *Terminal, c config.Config) error {
 		failure = err
 	}
 	return failure
+}
+
+// hashProgram is this program's own command that hashes passwords; nil when its file is not known.
+func hashProgram(t *Terminal) []string {
+	if t.Program == "" {
+		return nil
+	}
+	return []string{t.Program, hashCommand}
 }
 
 func showOperatorKey(t *Terminal, key postrider.Secret) {

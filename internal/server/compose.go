@@ -60,7 +60,7 @@ func (s *Server) compose(ctx context.Context) error {
 	}
 	webhooks = control.New(control.Options{}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: engine, Tester: engine, KeyMemory: keys,
-		Passwords: auth.NewPasswords(auth.PasswordOptions{}), Tokens: tokens, Sealing: secrets,
+		Passwords: s.passwords(), Tokens: tokens, Sealing: secrets,
 		CheckURL: func(raw string, requireHTTPS bool) error {
 			_, err := posts.CheckURL(raw, requireHTTPS && !c.Dev)
 			return err

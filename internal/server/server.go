@@ -19,6 +19,9 @@ type Options struct {
 	// Logger gets what happens: none without it.
 	Logger  *slog.Logger
 	Version string // of the program, for the API's description
+	// HashCommand is a program and its arguments that hash passwords in a process of their own, as
+	// auth.ServeHashes does; without it they are hashed in this process, and slow events down.
+	HashCommand []string
 	// ShowOperatorKey is given the operator's key if this start made one. It is the only time that
 	// anybody can see it. Without it the first start fails unless Config has a key.
 	ShowOperatorKey func(postrider.Secret)

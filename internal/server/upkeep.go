@@ -47,6 +47,16 @@ func (s *Server) keepUp(ctx context.Context, keys *auth.Authenticator, db store.
 	})
 }
 
+// passwords hashes in processes of their own when the options say how.
+func (s *Server) passwords() *auth.Passwords {
+	if len(s.options.HashCommand) == 0 {
+		return auth.NewPasswords(auth.PasswordOptions{})
+	}
+	apart := auth.NewApart(s.options.HashCommand, s.log)
+	s.parts.on("end the hashing of passwords", func(context.Context) error { apart.Close(); return nil })
+	return auth.NewPasswords(auth.PasswordOptions{Apart: apart})
+}
+
 func pruneTokens(ctx context.Context, tokens store.Tokens, now time.Time) error {
 	for {
 		removed, err := tokens.PruneTokens(ctx, now.UTC(), pruneStep)
