@@ -95,6 +95,8 @@ func commands(t *Terminal) []*cobra.Command {
 		newEndpoint(t),
 		newEvent(t),
 		newDelivery(t),
+		newTopic(t),
+		newSettings(t),
 		newTenant(t),
 		newUser(t),
 		newKey(t),

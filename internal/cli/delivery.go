@@ -20,7 +20,7 @@ func newDelivery(t *Terminal) *cobra.Command {
   postrider delivery retry dlv_01h455vb4pex5vsknk084sn02q_1`,
 	}
 	r := newRemote(t, c)
-	return group(c, newDeliveryList(r), newDeliveryGet(r), newDeliveryRetry(r))
+	return group(c, newDeliveryList(r), newDeliveryGet(r), newDeliveryRetry(r), newDeliveryReplay(r))
 }
 
 func newDeliveryList(r *remote) *cobra.Command {
@@ -34,6 +34,7 @@ func newDeliveryList(r *remote) *cobra.Command {
 	}
 	p.register(c)
 	c.Flags().StringVar(&filter.State, "state", "", "only those in this `state`: pending, succeeded, failed or cancelled")
+	c.Flags().StringVar(&filter.EventID, "event", "", "only those of the event of this `id`")
 	c.Flags().StringVar(&filter.WebhookID, "endpoint", "", "only those to the endpoint of this `id`")
 	c.Flags().StringVar(&filter.Type, "type", "", "only those of events of this `topic`")
 	c.Flags().StringVar(&filter.Environment, "environment", "", "only those of this `environment`")

@@ -23,6 +23,8 @@ func newEndpoint(t *Terminal) *cobra.Command {
 	}
 	r := newRemote(t, c)
 	return group(c, newEndpointList(r), newEndpointGet(r), newEndpointCreate(r), newEndpointUpdate(r), newEndpointDelete(r), newEndpointTest(r),
+		newEndpointReplay(r), newEndpointRotate(r),
+		newEndpointMove(r, "activate-secret", "Let only the new signing secret of a rotation sign", (*client.Client).ActivateSecret),
 		newEndpointMove(r, "pause", "Let an endpoint's deliveries be made and wait", (*client.Client).PauseWebhook),
 		newEndpointMove(r, "resume", "Let a paused or disabled endpoint go again, with the deliveries that waited", (*client.Client).ResumeWebhook))
 }
@@ -38,6 +40,8 @@ func newEndpointList(r *remote) *cobra.Command {
 	}
 	p.register(c)
 	c.Flags().StringVar(&filter.Contract, "contract", "", "only those of the contract of this `name`")
+	c.Flags().StringVar(&filter.Status, "status", "", "only those in this `status`: enabled, paused or disabled")
+	c.Flags().StringVar(&filter.Type, "type", "", "only those that get events of this `topic`")
 	c.Flags().StringVar(&filter.Environment, "environment", "", "only those of this `environment`")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		server, err := r.client()
@@ -113,9 +117,7 @@ func newEndpointCreate(r *remote) *cobra.Command {
 		}
 		return r.show(w, func() {
 			printEndpoint(r.t, w)
-			if w.Secret != "" {
-				fmt.Fprintf(r.t.Out, "\nThe signing secret, shown only this once:\n\n    %s\n", w.Secret)
-			}
+			printSecret(r.t, w.Secret)
 		})
 	}
 	return c
@@ -215,15 +217,20 @@ Ends with 1 when the endpoint did not take it.`,
 		if err != nil {
 			return err
 		}
-		if err := r.show(result, func() { printAttempts(r.t, result.Attempt) }); err != nil {
-			return err
-		}
-		if !result.Delivered {
-			return fmt.Errorf("the endpoint did not take the test event: %s", described(result.Attempt))
-		}
-		return nil
+		return r.tested(result)
 	}
 	return c
+}
+
+// tested shows what became of a test event; it is an error when the endpoint did not take it.
+func (r *remote) tested(result *api.TestResult) error {
+	if err := r.show(result, func() { printAttempts(r.t, result.Attempt) }); err != nil {
+		return err
+	}
+	if !result.Delivered {
+		return fmt.Errorf("the endpoint did not take the test event: %s", described(result.Attempt))
+	}
+	return nil
 }
 
 func newEndpointMove(r *remote, verb, short string, move func(*client.Client, context.Context, string) (*api.Webhook, error)) *cobra.Command {
@@ -268,6 +275,7 @@ func printEndpoint(t *Terminal, w *api.Webhook) {
 	if w.DisabledAt != nil {
 		f.add("disabled", moment(*w.DisabledAt, now))
 	}
+	printRotation(f, w.SecretRotation, now)
 	_ = f.flush()
 }
 

@@ -18,7 +18,7 @@ func newEvent(t *Terminal) *cobra.Command {
   postrider event get evt_01h455vb4pex5vsknk084sn02q`,
 	}
 	r := newRemote(t, c)
-	return group(c, newEventList(r), newEventGet(r), newEventSend(r))
+	return group(c, newEventList(r), newEventGet(r), newEventSend(r), newEventReplay(r))
 }
 
 func newEventList(r *remote) *cobra.Command {
