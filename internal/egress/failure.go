@@ -64,6 +64,8 @@ func (e *exchange) explain(parent context.Context, err error, host string, timeo
 	switch {
 	case isTooLarge(err):
 		return postrider.OutcomeTooLarge, "the response's head from " + e.remote + " is over the limit"
+	case e.http2 && isNotEstablished(err):
+		return postrider.OutcomeReset, e.remote + " ended the connection right after the TLS handshake: it may ask for a client certificate, or for another one"
 	case e.answered || e.http2 && !isBreak(err):
 		if isBreak(err) || e.conn != nil && e.conn.ended.Load() {
 			return postrider.OutcomeReset, e.remote + " closed the connection in the middle of the response's head"
@@ -208,6 +210,12 @@ func isTooLarge(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "server response headers exceeded") ||
 		strings.Contains(text, "response header list larger than advertised limit")
+}
+
+// isNotEstablished knows net/http's error for an HTTP/2 connection that ended before its first frame,
+// which is how a refused client certificate may show in TLS 1.3.
+func isNotEstablished(err error) bool {
+	return strings.Contains(err.Error(), "http2: client conn could not be established")
 }
 
 func isTimeout(err error) bool {
