@@ -96,7 +96,13 @@ func newEventReplay(r *remote) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return r.show(made, func() { printDeliveries(r.t, made.Data) })
+		return r.show(made, func() {
+			if len(made.Data) == 0 {
+				fmt.Fprintln(r.t.Out, "No endpoint takes it that is not still owed it.")
+				return
+			}
+			printDeliveries(r.t, made.Data)
+		})
 	}
 	return c
 }
