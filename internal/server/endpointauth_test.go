@@ -47,12 +47,13 @@ type asking struct {
 	chain, key   string // a client certificate that it takes
 	mu           sync.Mutex
 	arrived      map[string]http.Header // the last request by path
+	bodies       map[string]string
 	tokens, uses int
 }
 
 func ask(t *testing.T) *asking {
 	t.Helper()
-	a := &asking{arrived: make(map[string]http.Header)}
+	a := &asking{arrived: make(map[string]http.Header), bodies: make(map[string]string)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", a.token)
 	mux.HandleFunc("POST /token/broken", func(w http.ResponseWriter, r *http.Request) {
@@ -116,6 +117,7 @@ func certify(t *testing.T, name string, parent *x509.Certificate, parentKey *ecd
 
 // token gives tokens that are good for two uses, to a client that knows the secret.
 func (a *asking) token(w http.ResponseWriter, r *http.Request) {
+	a.note(r)
 	w.Header().Set("Content-Type", "application/json")
 	if _, secret, _ := r.BasicAuth(); secret != canaryClient {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -130,9 +132,8 @@ func (a *asking) token(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *asking) receive(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	a.note(r)
 	a.mu.Lock()
-	a.arrived[r.URL.Path] = r.Header
 	refused := false
 	if r.URL.Path == "/oauth" {
 		refused = a.uses == 0 || r.Header.Get("Authorization") != fmt.Sprintf("Bearer %s-%d", canaryToken, a.tokens)
@@ -147,6 +148,13 @@ func (a *asking) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	_, password, _ := r.BasicAuth()
 	_ = json.NewEncoder(w).Encode(map[string]any{"header": r.Header, "password": password})
+}
+
+func (a *asking) note(r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.arrived[r.URL.Path], a.bodies[r.URL.Path] = r.Header, string(body)
 }
 
 func (a *asking) header(path string) http.Header {
