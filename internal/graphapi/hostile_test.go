@@ -166,3 +166,23 @@ func TestIntrospectionDescribesTheWholeSchema(t *testing.T) {
 			`{"name":"topics","type":{"name":null,"kind":"LIST","ofType":{"name":"String"}}},{"name":"creationDate","type":{"name":"AWSTimestamp","kind":"SCALAR","ofType":null}},{"name":"status","type":{"name":"WebhookStatus","kind":"ENUM","ofType":null}},`+
 			`{"name":"secretInUse","type":{"name":"WebhookSecretInUse","kind":"ENUM","ofType":null}},{"name":"secretOverlapEndDate","type":{"name":"AWSTimestamp","kind":"SCALAR","ofType":null}}]},"none":null}}`)
 }
+
+func TestAnAnswerIsBounded(t *testing.T) {
+	g := newGateway(t)
+	token := g.user("acme", "ann@example.com", postrider.RoleAdmin)
+	for i := range 100 {
+		g.register(token, fmt.Sprintf("https://example.com/%d/%s", i, strings.Repeat("x", 1900)))
+	}
+	list := func(times int) string {
+		text := "{ webhooks {"
+		for i := range times {
+			text += fmt.Sprintf(" a%d: webhooks { endpoint }", i)
+		}
+		return text + " } }"
+	}
+	if body := g.query(token, list(40), nil); strings.Contains(body, "errors") || len(body) < 7<<20 {
+		t.Errorf("%d bytes: %.200s", len(body), body)
+	}
+	equal(t, "an answer of 20 MB", g.query(token, list(100), nil),
+		`{"data":null,"errors":[{"path":null,"data":null,"errorType":"QueryLimitExceeded","errorInfo":null,"locations":null,"message":"The answer is larger than 8388608 bytes; ask for less."}]}`)
+}
