@@ -146,3 +146,34 @@ func TestGeneratedKeysAreNewAndNamedByTheirDay(t *testing.T) {
 		seen[k] = true
 	}
 }
+
+// FuzzParseKeys holds that what is read is written back as what reads the same, and that a refusal shows
+// no more than an id.
+func FuzzParseKeys(f *testing.F) {
+	good := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("s", KeySize)))
+	for _, seed := range []string{"", "a:" + good, "a:" + good + ",b:" + good, "# c\na:" + good + "\r\n", "a:", ":", ",", "a:x", "a:" + good + "=", "a:a:" + good} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := ParseKeys(postrider.NewSecret(text))
+		if err != nil {
+			if postrider.ErrorCode(err) != postrider.CodeInvalid || len(err.Error()) > 300 {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		var written []string
+		for _, k := range keys {
+			written = append(written, k.text())
+		}
+		again, err := ParseKeys(postrider.NewSecret(strings.Join(written, ",")))
+		if err != nil || len(again) != len(keys) {
+			t.Fatalf("%q: %v", text, err)
+		}
+		for i := range keys {
+			if again[i] != keys[i] {
+				t.Errorf("%q: key %d reads as another", text, i)
+			}
+		}
+	})
+}

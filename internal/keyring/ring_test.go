@@ -207,7 +207,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		plain, err := r.Open("p", postrider.TenantID{}, "row", stored)
-		if err == nil && !bytes.Equal(stored, sealed) {
+		if err == nil && string(plain) != "plain" { // whoever fuzzes beside this process seals the same with this key
 			t.Errorf("%x opens as %q", stored, plain)
 		}
 		if err != nil && postrider.ErrorCode(err) != postrider.CodeInternal {
