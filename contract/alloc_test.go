@@ -8,7 +8,9 @@ package contract_test
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/postrider/postrider"
 	"github.com/postrider/postrider/contract"
 )
 
@@ -26,6 +28,24 @@ func TestRenderingAllocatesLittle(t *testing.T) {
 		var request contract.Request
 		if got := testing.AllocsPerRun(100, func() { _ = r.Render(&request, event, occurred) }); got > most[c.Name()] {
 			t.Errorf("%s: %.0f allocations a request, want %.0f at most", c.Name(), got, most[c.Name()])
+		}
+	}
+}
+
+// A rotation costs nothing for each request, before its end or after it.
+func TestRenderingDuringARotationAllocatesNoMore(t *testing.T) {
+	c := builtin(t, "generic")
+	endpoint := anEndpoint(whsec)
+	endpoint.Rotation = &postrider.SecretRotation{Next: postrider.NewSecret("another secret"), Until: occurred.Add(time.Hour)}
+	r, err := c.NewRenderer(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := anEvent()
+	var request contract.Request
+	for _, now := range []time.Time{occurred, occurred.Add(2 * time.Hour)} {
+		if got := testing.AllocsPerRun(100, func() { _ = r.Render(&request, event, now) }); got > 2 {
+			t.Errorf("at %v %.0f allocations a request, want 2 at most", now, got)
 		}
 	}
 }

@@ -12,6 +12,10 @@
 // decompressed, and whatever happens becomes one of the closed postrider.OutcomeCode words
 // (failure.go) with a Detail that a support person can paste into a mail.
 //
+// Credentials (credentials.go) are what an endpoint asks for beside the signature. OAuth tokens
+// (oauth.go) are fetched by the same rules, because a token server's address and its answers are just as
+// much a stranger's choice; a client certificate (certificate.go) gets connections of its own.
+//
 // Start at New and Client.Post. CheckURL is the same knowledge at registration time, where a person
 // is there to read the message.
 package egress

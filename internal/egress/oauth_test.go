@@ -267,6 +267,37 @@ func TestASlowTokenServerCostsTheAttemptsTimeLimitAndNoMore(t *testing.T) {
 	}
 }
 
+func TestARenewalThatFailsIsToldWithTheAnswerBeforeIt(t *testing.T) {
+	tests := map[string]struct {
+		then func(*tokenServer)
+		want string
+	}{
+		"slow":    {func(s *tokenServer) { s.gate = make(chan struct{}) }, "the token was answered with 401 Unauthorized, and no token from 127.0.0.1: no answer within 300ms"},
+		"refused": {func(s *tokenServer) { s.answer = func(w http.ResponseWriter, _ string) { w.WriteHeader(503) } }, "the token was answered with 401 Unauthorized, and no token from 127.0.0.1: it answered 503 Service Unavailable"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, server := newClient(t, nil), newTokenServer(t, 1)
+			c := server.credentials(t)
+			send := func() egress.Result {
+				return post(t, client, server.URL+"/hook", func(r *egress.Request) { r.Credentials, r.Timeout = c, 300*time.Millisecond })
+			}
+			if first := send(); first.Response.Status != 200 {
+				t.Fatalf("%d %s", first.Response.Status, first.Detail)
+			}
+			test.then(server)
+			began := time.Now()
+			result := send()
+			if result.Failure != postrider.OutcomeToken || !strings.HasPrefix(result.Detail, test.want) {
+				t.Errorf("failure %q, detail %q", result.Failure, result.Detail)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
 func TestSomebodyElsesShortTimeDoesNotFailWhoWaits(t *testing.T) {
 	client, server := newClient(t, nil), newTokenServer(t, 1000)
 	server.gate = make(chan struct{})

@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -429,4 +432,49 @@ func (a *asking) lookFor(t *testing.T, texts map[string]string, folder string) {
 			}
 		}
 	}
+}
+
+func TestASecretThatIsRotatedSignsBesideTheOldOne(t *testing.T) {
+	leaks(t)
+	a := ask(t)
+	s := start(t, server.Options{Config: configuration(t)})
+	c := speak(t, s, key)
+	webhook, err := c.RegisterWebhook(t.Context(), api.WebhookCreate{URL: a.url + "/rotated", Events: []string{"order.created"}, Secret: tenantSecret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signatures := func() (single string, list int) {
+		t.Helper()
+		published, err := c.Publish(t.Context(), api.EventCreate{Type: "order.created", Data: json.RawMessage(`1`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the delivery", func() bool { return a.header("/rotated").Get("Webhook-Id") == published.ID })
+		header := a.header("/rotated")
+		a.mu.Lock()
+		body := a.bodies["/rotated"]
+		a.mu.Unlock()
+		sum := hmac.New(sha256.New, []byte(tenantSecret))
+		sum.Write([]byte(body))
+		single = "another"
+		if header.Get("X-Webhook-Signature") == hex.EncodeToString(sum.Sum(nil)) {
+			single = "old"
+		}
+		return single, len(strings.Fields(header.Get("Webhook-Signature")))
+	}
+	check := func(when, single string, list int) {
+		t.Helper()
+		if gotSingle, gotList := signatures(); gotSingle != single || gotList != list {
+			t.Errorf("%s X-Webhook-Signature is by the %s secret and webhook-signature has %d, want %s and %d", when, gotSingle, gotList, single, list)
+		}
+	}
+	check("before", "old", 1)
+	if _, err := c.RotateSecret(t.Context(), webhook.ID, api.RotateSecret{}); err != nil {
+		t.Fatal(err)
+	}
+	check("during the overlap", "old", 2)
+	if _, err := c.ActivateSecret(t.Context(), webhook.ID); err != nil {
+		t.Fatal(err)
+	}
+	check("after activation", "another", 1)
 }
