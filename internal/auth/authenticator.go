@@ -23,6 +23,8 @@ type Options struct {
 	CacheLife time.Duration
 	// CacheSize bounds how many keys are remembered: 10,000.
 	CacheSize int
+	// Tokens checks ID tokens, which are taken where keys are: nil, none are.
+	Tokens *Tokens
 	// Now is the clock: time.Now.
 	Now func() time.Time
 }
@@ -58,8 +60,9 @@ func New(o Options, keys Keys) *Authenticator {
 		used: make(map[postrider.KeyID]time.Time)}
 }
 
-// Authenticate finds the principal of an Authorization header, "Bearer <key>" (RFC 6750, section 2.1;
-// the scheme's case does not matter). The error is of CodeUnauthenticated, or the store's.
+// Authenticate finds the principal of an Authorization header, "Bearer <key>" or "Bearer <ID token>"
+// (RFC 6750, section 2.1; the scheme's case does not matter). The error is of CodeUnauthenticated, or
+// the store's.
 func (a *Authenticator) Authenticate(ctx context.Context, header string) (Principal, error) {
 	if header == "" {
 		return Principal{}, errMissing()
@@ -69,6 +72,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, header string) (Princi
 	if !strings.EqualFold(scheme, "Bearer") || text == "" {
 		return Principal{}, postrider.Errorf(postrider.CodeUnauthenticated,
 			"the Authorization header is not \"Bearer <key>\"")
+	}
+	if len(text) > MaxKeyLength && a.options.Tokens != nil { // no key is so long, and every token is longer
+		return a.options.Tokens.Check(ctx, text, a.options.Now())
 	}
 	return a.Key(ctx, text)
 }

@@ -50,7 +50,7 @@ func describe(version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					securityName: {Type: "http", Scheme: "bearer", Description: "A key, from POST /v1/keys or the operator."},
+					securityName: {Type: "http", Scheme: "bearer", Description: "A key, from POST /v1/keys or the operator, or the ID token of a login."},
 				},
 			},
 		},

@@ -39,7 +39,8 @@ type gateway struct {
 	tokens  *auth.Tokens
 	users   int // made by things
 
-	allowPrivate bool // URLs of private addresses are taken
+	allowPrivate bool             // URLs of private addresses are taken
+	now          func() time.Time // the clock of what is managed; nil: time.Now
 
 	operator, admin, publisher, viewer string // keys; the last three of tenant "acme", production
 	sandboxAdmin                       string // of tenant "acme", sandbox
@@ -70,11 +71,11 @@ func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts))
 	g := &gateway{t: t, store: db, log: &lockedBuffer{}, engine: &recorder{}}
 	index := ingest.NewIndex(contracts)
 	ingester := ingest.New(ingest.Options{Inbox: db, Index: index, Offer: g.engine.offer})
-	g.keys = auth.New(auth.Options{}, db)
 	if g.tokens, err = auth.NewTokens(ctx, auth.TokenOptions{}, db); err != nil {
 		t.Fatal(err)
 	}
-	g.control = control.New(control.Options{MaxWebhooks: 200}, control.Parts{
+	g.keys = auth.New(auth.Options{Tokens: g.tokens}, db)
+	g.control = control.New(control.Options{MaxWebhooks: 200, Now: g.clock}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: g.engine, Tester: g.engine, KeyMemory: g.keys,
 		Passwords: auth.NewPasswords(auth.PasswordOptions{MemoryKiB: 64, Passes: 1}), Tokens: g.tokens, Sealing: sealed{},
 		CheckURL: func(raw string, requireHTTPS bool) error {
@@ -109,6 +110,13 @@ func newGateway(t testing.TB, options ...func(*restapi.Options, *restapi.Parts))
 	g.foreign = g.key(g.rival, postrider.RoleAdmin, postrider.Production)
 	t.Cleanup(func() { g.mustHide("the log", g.log.String()) })
 	return g
+}
+
+func (g *gateway) clock() time.Time {
+	if g.now != nil {
+		return g.now()
+	}
+	return time.Now()
 }
 
 func (g *gateway) tenant(name string) postrider.TenantID {

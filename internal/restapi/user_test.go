@@ -200,6 +200,48 @@ func TestADisabledOrDeletedUsersTokenIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// TestAnIDTokenIsTakenWhereAKeyIs lets people do what a key of their role does, under their own name.
+func TestAnIDTokenIsTakenWhereAKeyIs(t *testing.T) {
+	g := newGateway(t)
+	ctx, admin := context.Background(), g.as(g.admin)
+	for _, role := range []string{"admin", "publisher", "viewer"} {
+		user, err := admin.CreateUser(ctx, api.UserCreate{Email: role, Password: canaryPassword, Role: role})
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := g.control.Login(ctx, role, canaryPassword, netip.Addr{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, who := range map[string]string{"/v1/webhooks": "admin viewer", "/v1/events": "admin publisher viewer", "/v1/users": "admin", "/v1/keys": "admin"} {
+			want := 403
+			if strings.Contains(who, role) {
+				want = 200
+			}
+			if r := g.call(session.IDToken, "GET", path, ""); r.status != want {
+				t.Errorf("GET %s with the token of a user of role %s gave %d %s", path, role, r.status, r.body)
+			}
+		}
+		for name, token := range map[string]string{"access": session.AccessToken, "refresh": session.RefreshToken, "changed": session.IDToken[:len(session.IDToken)-9] + "AAAAAAAAA"} {
+			if r := g.call(token, "GET", "/v1/events", ""); r.status != 401 {
+				t.Errorf("the %s token gave %d %s", name, r.status, r.body)
+			}
+		}
+		if role != "admin" {
+			continue
+		}
+		if r := g.call(session.IDToken, "DELETE", "/v1/users/"+user.ID, ""); r.status != 409 {
+			t.Errorf("deleting oneself gave %d %s", r.status, r.body)
+		}
+		if r := g.call(session.IDToken, "POST", "/v1/webhooks", `{"url":"https://example.com","events":["x"]}`); r.status != 201 {
+			t.Fatalf("registering gave %d %s", r.status, r.body)
+		}
+		if list, err := admin.Audit(ctx, false, client.Page{Limit: 1}); err != nil || list.Data[0].Actor != user.ID || list.Data[0].Action != "webhook.register" {
+			t.Errorf("the last entry is %+v %v", list, err)
+		}
+	}
+}
+
 func TestTheAuditLogTellsWhoDidWhatFromWhere(t *testing.T) {
 	g := newGateway(t)
 	ctx, admin := context.Background(), g.as(g.admin)

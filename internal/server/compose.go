@@ -53,11 +53,11 @@ func (s *Server) compose(ctx context.Context) error {
 		OnSettle:  metrics.Settled,
 		Disabled:  func(ctx context.Context, id postrider.EndpointID) error { return refresh(ctx, db, webhooks, id) },
 	})
-	keys := auth.New(auth.Options{}, db)
 	tokens, err := auth.NewTokens(ctx, auth.TokenOptions{Life: c.TokenLife}, db)
 	if err != nil {
 		return err
 	}
+	keys := auth.New(auth.Options{Tokens: tokens}, db)
 	webhooks = control.New(control.Options{}, control.Parts{
 		Store: db, Contracts: contracts, Subscriptions: index, Lanes: engine, Tester: engine, KeyMemory: keys,
 		Passwords: s.passwords(), Tokens: tokens, Sealing: secrets,
