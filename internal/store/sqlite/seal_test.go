@@ -462,7 +462,7 @@ func TestAuditEntriesCannotBeChangedInTheDatabase(t *testing.T) {
 	}
 }
 
-// BenchmarkReseal brings 4,000 secrets under a new key, 100 a transaction.
+// BenchmarkReseal brings 4,000 secrets under a new key, 25 a transaction.
 func BenchmarkReseal(b *testing.B) {
 	keys := newRing(b, "k0")
 	s := openSealed(b, b.TempDir(), keys)
@@ -472,8 +472,8 @@ func BenchmarkReseal(b *testing.B) {
 		if err := keys.Add(sealingKey(b, id, id)); err != nil {
 			b.Fatal(err)
 		}
-		for n, err := 100, error(nil); n == 100; {
-			if n, err = s.Reseal(b.Context(), 100); err != nil {
+		for n, err := 25, error(nil); n == 25; {
+			if n, err = s.Reseal(b.Context(), 25); err != nil {
 				b.Fatal(err)
 			}
 		}
