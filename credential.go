@@ -56,6 +56,7 @@ type OAuthClient struct {
 	ClientSecret Secret
 	Scope        string // space-separated; "" for none
 	Audience     string // "" for none
+	SecretInBody bool   // id and secret go into the body, for servers that do not take HTTP Basic (section 2.3.1)
 }
 
 // BasicAuth is a user name and a password.

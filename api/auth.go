@@ -11,14 +11,14 @@ type WebhookAuth struct {
 	ClientCertificate *ClientCertificate `json:"client_certificate,omitempty" doc:"A certificate that is shown in the TLS handshake."`
 }
 
-// OAuth2 gets tokens by the client credentials grant (RFC 6749, section 4.4). The client authenticates
-// itself by HTTP Basic.
+// OAuth2 gets tokens by the client credentials grant (RFC 6749, section 4.4).
 type OAuth2 struct {
 	TokenURL     string `json:"token_url" doc:"Where tokens are asked for, by POST." example:"https://auth.example.com/oauth/token"`
 	ClientID     string `json:"client_id" doc:"The client's id." example:"postrider"`
 	ClientSecret string `json:"client_secret" doc:"The client's secret." example:"kept-to-itself"`
 	Scope        string `json:"scope,omitempty" doc:"Scopes, separated by spaces." example:"webhooks.write"`
 	Audience     string `json:"audience,omitempty" doc:"Whom the token is for, where the server wants to know." example:"https://api.example.com"`
+	ClientAuth   string `json:"client_auth,omitempty" enum:"basic,body" doc:"How id and secret are shown to the server: by HTTP Basic, or in the body for servers that do not take that. \"basic\" without one." example:"basic"`
 }
 
 // BasicAuth is a user name and a password.
@@ -43,10 +43,11 @@ type WebhookAuthShown struct {
 
 // OAuth2Shown is an OAuth2 without its secret.
 type OAuth2Shown struct {
-	TokenURL string `json:"token_url" doc:"Where tokens are asked for." example:"https://auth.example.com/oauth/token"`
-	ClientID string `json:"client_id" doc:"The client's id." example:"postrider"`
-	Scope    string `json:"scope,omitempty" doc:"Scopes, separated by spaces." example:"webhooks.write"`
-	Audience string `json:"audience,omitempty" doc:"Whom the token is for." example:"https://api.example.com"`
+	TokenURL   string `json:"token_url" doc:"Where tokens are asked for." example:"https://auth.example.com/oauth/token"`
+	ClientID   string `json:"client_id" doc:"The client's id." example:"postrider"`
+	Scope      string `json:"scope,omitempty" doc:"Scopes, separated by spaces." example:"webhooks.write"`
+	Audience   string `json:"audience,omitempty" doc:"Whom the token is for." example:"https://api.example.com"`
+	ClientAuth string `json:"client_auth" enum:"basic,body" doc:"How id and secret are shown to the server." example:"basic"`
 }
 
 // BasicAuthShown is a BasicAuth without its password.

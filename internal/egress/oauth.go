@@ -58,6 +58,9 @@ func newTokens(client *postrider.OAuthClient) *tokens {
 		ClientID: client.ClientID, ClientSecret: client.ClientSecret.Reveal(), TokenURL: client.TokenURL,
 		Scopes: strings.Fields(client.Scope), AuthStyle: oauth2.AuthStyleInHeader, // which every server must take (RFC 6749, section 2.3.1)
 	}}
+	if client.SecretInBody {
+		t.config.AuthStyle = oauth2.AuthStyleInParams
+	}
 	if client.Audience != "" {
 		t.config.EndpointParams = url.Values{"audience": {client.Audience}}
 	}

@@ -65,6 +65,9 @@ func (s *tokenServer) token(w http.ResponseWriter, r *http.Request) {
 	}
 	form, err := url.ParseQuery(string(body))
 	id, secret, ok := r.BasicAuth()
+	if !ok && form.Has("client_secret") { // nothing is escaped twice there
+		id, secret, ok = url.QueryEscape(form.Get("client_id")), url.QueryEscape(form.Get("client_secret")), true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, form)
@@ -146,6 +149,20 @@ func TestATokenIsFetchedOnceAndUsedUntilItEnds(t *testing.T) {
 		t.Errorf("%d token requests for %d requests, want 1 for 20", tokens, requests)
 	}
 	want := url.Values{"grant_type": {"client_credentials"}, "scope": {"hooks.write hooks.read"}, "audience": {"https://api.example"}}
+	if diff := cmp.Diff(want, server.asked[0]); diff != "" {
+		t.Errorf("what the token request said (-want +got):\n%s", diff)
+	}
+}
+
+func TestAClientMayShowItselfInTheBody(t *testing.T) {
+	client, server := newClient(t, nil), newTokenServer(t, 1000)
+	c := credentials(t, postrider.EndpointAuth{OAuth: &postrider.OAuthClient{
+		TokenURL: server.URL + "/token", ClientID: clientID, ClientSecret: postrider.NewSecret(clientSecret), SecretInBody: true,
+	}})
+	if result := post(t, client, server.URL+"/hook", with(c)); result.Response.Status != 200 {
+		t.Fatalf("answered %d %s", result.Response.Status, result.Detail)
+	}
+	want := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {clientSecret}}
 	if diff := cmp.Diff(want, server.asked[0]); diff != "" {
 		t.Errorf("what the token request said (-want +got):\n%s", diff)
 	}

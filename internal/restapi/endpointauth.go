@@ -12,14 +12,18 @@ import (
 )
 
 // endpointAuth reads what an endpoint asks for beside the signature; nil asks for nothing.
-func endpointAuth(asked *api.WebhookAuth) postrider.EndpointAuth {
+func endpointAuth(asked *api.WebhookAuth) (postrider.EndpointAuth, error) {
 	var auth postrider.EndpointAuth
 	if asked == nil {
-		return auth
+		return auth, nil
 	}
 	if o := asked.OAuth2; o != nil {
 		auth.OAuth = &postrider.OAuthClient{
 			TokenURL: o.TokenURL, ClientID: o.ClientID, ClientSecret: postrider.NewSecret(o.ClientSecret), Scope: o.Scope, Audience: o.Audience,
+			SecretInBody: o.ClientAuth == clientInBody,
+		}
+		if o.ClientAuth != "" && o.ClientAuth != clientByBasic && o.ClientAuth != clientInBody {
+			return auth, postrider.FieldError("auth.oauth2.client_auth", "use \"basic\" or \"body\"")
 		}
 	}
 	if b := asked.Basic; b != nil {
@@ -31,8 +35,14 @@ func endpointAuth(asked *api.WebhookAuth) postrider.EndpointAuth {
 	if c := asked.ClientCertificate; c != nil {
 		auth.Certificate = &postrider.ClientCertificate{Chain: c.Chain, Key: postrider.NewSecret(c.Key)}
 	}
-	return auth
+	return auth, nil
 }
+
+// How an OAuth client shows its id and secret.
+const (
+	clientByBasic = "basic"
+	clientInBody  = "body"
+)
 
 // wireAuth writes what an endpoint asks for without its secrets; nil when that is nothing.
 func wireAuth(auth *postrider.EndpointAuth) *api.WebhookAuthShown {
@@ -41,7 +51,10 @@ func wireAuth(auth *postrider.EndpointAuth) *api.WebhookAuthShown {
 	}
 	shown := &api.WebhookAuthShown{}
 	if o := auth.OAuth; o != nil {
-		shown.OAuth2 = &api.OAuth2Shown{TokenURL: o.TokenURL, ClientID: o.ClientID, Scope: o.Scope, Audience: o.Audience}
+		shown.OAuth2 = &api.OAuth2Shown{TokenURL: o.TokenURL, ClientID: o.ClientID, Scope: o.Scope, Audience: o.Audience, ClientAuth: clientByBasic}
+		if o.SecretInBody {
+			shown.OAuth2.ClientAuth = clientInBody
+		}
 	}
 	if b := auth.Basic; b != nil {
 		shown.Basic = &api.BasicAuthShown{Username: b.Username}

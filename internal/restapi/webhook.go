@@ -21,12 +21,16 @@ func (h *Handler) registerWebhook(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	asksFor, err := endpointAuth(asked.Auth)
+	if err != nil {
+		return nil, err
+	}
 	endpoint, generated, err := h.parts.Control.RegisterWebhook(ctx, c.principal, control.Registration{
 		Tenant: tenant, Environment: postrider.Environment(asked.Environment),
 		URL: asked.URL, Topics: topics(asked.Events), Contract: asked.Contract,
 		Secret: postrider.NewSecret(asked.Secret), Description: asked.Description,
 		MaxInFlight: asked.MaxInFlight, RateLimit: asked.RateLimit, RateBurst: asked.RateBurst,
-		Auth: endpointAuth(asked.Auth),
+		Auth: asksFor,
 	})
 	if err != nil {
 		return nil, err
@@ -94,7 +98,10 @@ func (h *Handler) updateWebhook(ctx context.Context, c *call, in *struct {
 		change.Secret = &secret
 	}
 	if asked.Auth != nil || in.Body.isNull("auth") {
-		auth := endpointAuth(asked.Auth)
+		auth, err := endpointAuth(asked.Auth)
+		if err != nil {
+			return nil, err
+		}
 		change.Auth = &auth
 	}
 	return h.onWebhook(ctx, c, &in.ByID, func(ctx context.Context, p principal, tenant string, id postrider.EndpointID) (*postrider.Endpoint, error) {

@@ -220,6 +220,7 @@ func TestNoSecretOfAnEndpointIsEverShown(t *testing.T) {
 	}
 	certified := &api.WebhookAuth{ClientCertificate: &api.ClientCertificate{Chain: a.chain, Key: a.key}, Headers: map[string]string{"Authorization": "ApiKey " + canaryHeader}}
 	good := map[string]api.WebhookCreate{
+		"/oauth-in-body":   {Auth: &api.WebhookAuth{OAuth2: &api.OAuth2{TokenURL: a.url + "/token/broken", ClientID: "postrider", ClientSecret: canaryClient, ClientAuth: "body"}}},
 		"/oauth":           {Auth: oauth("/token", canaryClient)},
 		"/oauth-wrong":     {Auth: oauth("/token", canaryRefused)},
 		"/oauth-broken":    {Auth: oauth("/token/broken", canaryClient)},
@@ -262,7 +263,7 @@ func TestNoSecretOfAnEndpointIsEverShown(t *testing.T) {
 		call("POST", "/v1/webhooks/test", map[string]string{"webhook_id": ids["/oauth"]})
 	}
 	want := map[string]string{
-		"/oauth": "delivered", "/oauth-wrong": "token", "/oauth-broken": "token", "/oauth-page": "token",
+		"/oauth": "delivered", "/oauth-wrong": "token", "/oauth-broken": "token", "/oauth-page": "token", "/oauth-in-body": "token",
 		"/basic": "delivered", "/certified": "delivered", "/changed-to-none": "delivered",
 	}
 	for path, code := range want {
@@ -322,6 +323,7 @@ func (a *asking) refuse(t *testing.T, call func(string, string, any) (int, []byt
 		"no token URL":           {`{"oauth2":{"client_id":"c","client_secret":` + secret + `}}`, "auth.oauth2.token_url"},
 		"a password in the URL":  {`{"oauth2":{"token_url":"https://u:` + canaryRefused + `@a.example","client_id":"c","client_secret":` + secret + `}}`, "auth.oauth2.token_url"},
 		"a metadata address":     {`{"oauth2":{"token_url":"http://169.254.169.254/","client_id":"c","client_secret":` + secret + `}}`, "auth.oauth2.token_url"},
+		"no such way to show it": {`{"oauth2":{"token_url":"https://a.example","client_id":"c","client_secret":` + secret + `,"client_auth":"` + canaryRefused + `"}}`, "auth.oauth2.client_auth"},
 		"no client":              {`{"oauth2":{"token_url":"https://a.example","client_secret":` + secret + `}}`, "auth.oauth2.client_id"},
 		"no secret":              {`{"oauth2":{"token_url":"https://a.example","client_id":"c"}}`, "auth.oauth2.client_secret"},
 		"a line break":           {`{"basic":{"username":"u","password":"` + canaryRefused + `\r\nX: 1"}}`, "auth.basic.password"},

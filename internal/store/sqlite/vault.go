@@ -137,6 +137,7 @@ type (
 		ClientSecret string `json:"client_secret"`
 		Scope        string `json:"scope,omitempty"`
 		Audience     string `json:"audience,omitempty"`
+		InBody       bool   `json:"in_body,omitempty"`
 	}
 	storedBasic struct {
 		Username string `json:"username"`
@@ -155,7 +156,7 @@ type (
 func encodeAuth(a *postrider.EndpointAuth) ([]byte, error) {
 	var out storedAuth
 	if o := a.OAuth; o != nil {
-		out.OAuth = &storedOAuth{o.TokenURL, o.ClientID, o.ClientSecret.Reveal(), o.Scope, o.Audience}
+		out.OAuth = &storedOAuth{o.TokenURL, o.ClientID, o.ClientSecret.Reveal(), o.Scope, o.Audience, o.SecretInBody}
 	}
 	if b := a.Basic; b != nil {
 		out.Basic = &storedBasic{b.Username, b.Password.Reveal()}
@@ -176,7 +177,7 @@ func decodeAuth(stored []byte, a *postrider.EndpointAuth) error {
 	}
 	*a = postrider.EndpointAuth{}
 	if o := in.OAuth; o != nil {
-		a.OAuth = &postrider.OAuthClient{TokenURL: o.TokenURL, ClientID: o.ClientID, ClientSecret: postrider.NewSecret(o.ClientSecret), Scope: o.Scope, Audience: o.Audience}
+		a.OAuth = &postrider.OAuthClient{TokenURL: o.TokenURL, ClientID: o.ClientID, ClientSecret: postrider.NewSecret(o.ClientSecret), Scope: o.Scope, Audience: o.Audience, SecretInBody: o.InBody}
 	}
 	if b := in.Basic; b != nil {
 		a.Basic = &postrider.BasicAuth{Username: b.Username, Password: postrider.NewSecret(b.Password)}

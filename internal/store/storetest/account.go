@@ -411,7 +411,7 @@ func rotation() *postrider.SecretRotation {
 func fullAuth() postrider.EndpointAuth {
 	return postrider.EndpointAuth{
 		OAuth: &postrider.OAuthClient{TokenURL: "https://id.example/token", ClientID: "client", ClientSecret: postrider.NewSecret("client secret \u2028<&>"),
-			Scope: "a b", Audience: "https://api.example"},
+			Scope: "a b", Audience: "https://api.example", SecretInBody: true},
 		Basic:       &postrider.BasicAuth{Username: "ü:", Password: postrider.NewSecret("pass \"word\"")},
 		Headers:     []postrider.SecretHeader{{Name: "X-One", Value: postrider.NewSecret("1")}, {Name: "X-Two", Value: postrider.NewSecret("")}},
 		Certificate: &postrider.ClientCertificate{Chain: "-----BEGIN CERTIFICATE-----\n", Key: postrider.NewSecret("-----BEGIN PRIVATE KEY-----\n")},
