@@ -33,13 +33,23 @@ func (c *Client) CreateKey(ctx context.Context, in api.KeyCreate) (*api.Key, err
 	return send[api.Key](ctx, c, http.MethodPost, "/v1/keys", nil, in, false)
 }
 
-// Keys lists keys, without their texts. role narrows the list; "operator" lists the operator's own.
+// Keys lists all keys, without their texts. role narrows the list; "operator" lists the operator's own.
 func (c *Client) Keys(ctx context.Context, role string) (*api.List[api.Key], error) {
-	query := c.values(Page{}, "role", role)
-	if role == "operator" {
-		query.Del("tenant")
+	found := &api.List[api.Key]{Data: []api.Key{}}
+	fetch := func(ctx context.Context, page Page) (*api.List[api.Key], error) {
+		query := c.values(page, "role", role)
+		if role == "operator" {
+			query.Del("tenant")
+		}
+		return get[api.List[api.Key]](ctx, c, "/v1/keys", query)
 	}
-	return get[api.List[api.Key]](ctx, c, "/v1/keys", query)
+	for key, err := range all(ctx, Page{Limit: 500}, fetch) {
+		if err != nil {
+			return nil, err
+		}
+		found.Data = append(found.Data, key)
+	}
+	return found, nil
 }
 
 // RevokeKey ends a key at once.

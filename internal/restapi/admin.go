@@ -1,7 +1,9 @@
 package restapi
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider"
@@ -68,13 +70,21 @@ func (h *Handler) createKey(ctx context.Context, c *call, in *struct {
 
 func (h *Handler) listKeys(ctx context.Context, c *call, in *struct {
 	TenantQuery
+	PageQuery
 	Role string `query:"role" enum:"operator,admin,publisher,viewer" doc:"Of this role only; \"operator\" lists the operator's own keys."`
 }) (*answer[api.List[api.Key]], error) {
+	after, err := cursor(in.Cursor, postrider.ParseKeyID)
+	if err != nil {
+		return nil, err
+	}
 	keys, err := h.parts.Control.Keys(ctx, c.principal, in.Tenant, postrider.Role(in.Role))
 	if err != nil {
 		return nil, err
 	}
-	return listOf(keys, false, func(k postrider.Key) api.Key { return wireKey(&k) }, nil), nil
+	keys = slices.DeleteFunc(keys, func(k postrider.Key) bool { return bytes.Compare(k.ID.ID[:], after.ID[:]) <= 0 })
+	more := len(keys) > in.Limit
+	return listOf(keys[:min(in.Limit, len(keys))], more, func(k postrider.Key) api.Key { return wireKey(&k) },
+		func(k postrider.Key) string { return k.ID.String() }), nil
 }
 
 func (h *Handler) revokeKey(ctx context.Context, c *call, in *ByID) (*done, error) {

@@ -2,6 +2,7 @@ package restapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -415,6 +416,57 @@ func TestListsAreChosenByStatusTypeAndEvent(t *testing.T) {
 		if list := must(c.Deliveries(ctx, filter))(t); len(list.Data) != want {
 			t.Errorf("%+v: %d deliveries, want %d", filter, len(list.Data), want)
 		}
+	}
+}
+
+func TestKeysAreListedPageByPage(t *testing.T) {
+	g := newGateway(t)
+	ctx, c := context.Background(), g.as(g.admin)
+	for range 5 {
+		must(c.CreateKey(ctx, api.KeyCreate{Role: "viewer"}))(t)
+	}
+	want := must(c.Keys(ctx, "viewer"))(t).Data
+	var got []string
+	for path := "/v1/keys?role=viewer&limit=2"; path != ""; {
+		var page struct {
+			Data []struct{ ID string }
+			Next *string
+		}
+		if err := json.Unmarshal([]byte(g.call(g.admin, "GET", path, "").body), &page); err != nil || len(page.Data) > 2 {
+			t.Fatal(err, page)
+		}
+		for _, key := range page.Data {
+			got = append(got, key.ID)
+		}
+		if path = ""; page.Next != nil {
+			path = "/v1/keys?role=viewer&limit=2&cursor=" + *page.Next
+		}
+	}
+	if len(want) != 6 || len(got) != 6 || !slices.IsSorted(got) {
+		t.Errorf("listed were %v of %d keys", got, len(want))
+	}
+	if r := g.call(g.admin, "GET", "/v1/keys?cursor=x", ""); r.status != 400 {
+		t.Errorf("a cursor that is none gave %d", r.status)
+	}
+}
+
+func TestARotationEndsByItself(t *testing.T) {
+	g := newGateway(t)
+	at := time.Now()
+	g.now = func() time.Time { return at }
+	ctx, c := context.Background(), g.as(g.admin)
+	webhook := must(c.RegisterWebhook(ctx, api.WebhookCreate{URL: "https://example.com", Events: []string{"x"}}))(t)
+	first := must(c.RotateSecret(ctx, webhook.ID, api.RotateSecret{Overlap: "1h"}))(t)
+	at = at.Add(time.Hour)
+	if found := must(c.Webhook(ctx, webhook.ID))(t); found.SecretRotation != nil {
+		t.Errorf("after its overlap the rotation is %+v", found.SecretRotation)
+	}
+	if r := g.call(g.admin, "POST", "/v1/webhooks/"+webhook.ID+"/activate-secret", ""); r.status != 409 {
+		t.Errorf("activating after the overlap gave %d %s", r.status, r.body)
+	}
+	second := must(c.RotateSecret(ctx, webhook.ID, api.RotateSecret{Overlap: "1h"}))(t)
+	if e := g.engine.lastChanged(); e.Secrets[0].Reveal() != first.Secret || e.Rotation.Next.Reveal() != second.Secret {
+		t.Error("the next rotation does not begin from the secret that came into force")
 	}
 }
 
