@@ -14,7 +14,7 @@ import (
 	"github.com/postrider/postrider/internal/egress"
 )
 
-// The two benchmarks below stand for the same work: a signed 1 KB webhook to a receiver that answers
+// The benchmarks below stand for the same work: a signed 1 KB webhook to a receiver that answers
 // with a few bytes, over kept connections. Compare them within one run:
 //
 //	go test -bench Post -benchmem -count 5 ./internal/egress
@@ -42,6 +42,35 @@ func BenchmarkPost(b *testing.B) {
 		b.SetParallelism(16)
 		b.RunParallel(func(pb *testing.PB) {
 			r := egress.Request{URL: target, Header: fields, Body: body, Timeout: 5 * time.Second}
+			for pb.Next() {
+				if result := client.Post(context.Background(), &r); result.Response.Status != 200 {
+					b.Error(result)
+					return
+				}
+			}
+		})
+	})
+	b.Run("credentials", func(b *testing.B) {
+		client, err := egress.New(egress.Options{AllowPrivate: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer client.Close()
+		target, err := egress.CheckURL(u, false, true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		asked, err := egress.NewCredentials(&postrider.EndpointAuth{
+			Basic:   &postrider.BasicAuth{Username: "user", Password: postrider.NewSecret("a password")},
+			Headers: []postrider.SecretHeader{{Name: "X-Api-Key", Value: postrider.NewSecret("a key of some length")}},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		b.SetParallelism(16)
+		b.RunParallel(func(pb *testing.PB) {
+			r := egress.Request{URL: target, Header: fields, Body: body, Timeout: 5 * time.Second, Credentials: asked}
 			for pb.Next() {
 				if result := client.Post(context.Background(), &r); result.Response.Status != 200 {
 					b.Error(result)
