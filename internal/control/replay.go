@@ -16,8 +16,8 @@ import (
 const (
 	MaxReplay = 10_000 // new deliveries
 
-	replayStep  = 500  // events of one transaction, so that accepting events waits a few milliseconds for one at most
-	replaySteps = 2000 // steps of one call: how far it looks for events that match
+	replayStep  = 250  // events of one transaction, so that accepting events waits a few milliseconds for one at most
+	replaySteps = 4000 // steps of one call: how far it looks for events that match
 )
 
 // ReplayRequest chooses events of a webhook's environment that are to be owed to it again.

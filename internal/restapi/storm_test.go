@@ -21,11 +21,12 @@ func TestNoRequestBreaksTheInterface(t *testing.T) {
 			"../../x", "%00", "%zz", "' OR 1=1 --", strings.Repeat("x", random.IntN(3000)), strings.Repeat("[", random.IntN(1200)), "evt_01h455vb4pex5vsknk084sn02q", "*", "a..b")
 	}
 	fields := []string{"url", "events", "secret", "contract", "tenant", "environment", "description", "status", "max_in_flight", "rate_limit", "rate_burst",
-		"webhook_id", "event_type", "type", "data", "previous_data", "id", "occurred_at", "name", "role", "expires_at", odd()}
+		"webhook_id", "event_type", "type", "data", "previous_data", "id", "occurred_at", "name", "role", "expires_at",
+		"from", "to", "state", "dry_run", "cursor", "overlap", "rotate_secret", "example", "previous_example", "closed", "builtin", odd()}
 	keys := []string{g.operator, g.admin, g.publisher, g.viewer, g.sandboxAdmin, g.foreign, "nonsense", ""}
 	rows := accesses()
 	statuses := map[int]int{}
-	for i := range 6000 {
+	for i := range 10_000 {
 		row := rows[random.IntN(len(rows))]
 		method, path, _ := strings.Cut(row.route, " ")
 		path, body := things.in(path, "x"), things.in(row.body, "x")
@@ -37,7 +38,7 @@ func TestNoRequestBreaksTheInterface(t *testing.T) {
 			parts[len(parts)-1] = url.PathEscape(odd())
 			path = strings.Join(parts, "/")
 		case 2:
-			path += "?" + pick("tenant", "environment", "cursor", "limit", "state", "type", "from", "to", "role", "webhook_id", "x") + "=" + url.QueryEscape(odd())
+			path += "?" + pick("tenant", "environment", "cursor", "limit", "state", "type", "from", "to", "role", "webhook_id", "event_id", "source", "status", "x") + "=" + url.QueryEscape(odd())
 		case 3:
 			body = `{"` + fields[random.IntN(len(fields))] + `":` + odd() + `,"` + fields[random.IntN(len(fields))] + `":` + odd() + `}`
 		case 4:
