@@ -15,8 +15,7 @@ import (
 	"github.com/postrider/postrider"
 )
 
-// Apart hashes passwords in processes of their own, which the machine runs only when nothing else
-// wants it. Inside the gateway's process a hash would take a processor from the goroutines that
+// Apart hashes passwords in processes of their own, of low priority. Inside the gateway's process a hash would take a processor from the goroutines that
 // publish, and its memory would make the collector run: beside 200 logins publishing took many times
 // as long. A process is started when it is needed and kept; it ends with the gateway, however that
 // ends, because its input does. It is safe for concurrent use.
@@ -149,7 +148,7 @@ type hasher struct {
 func startHasher(command []string) (*hasher, error) {
 	process := exec.Command(command[0], command[1:]...)
 	process.Env = []string{} // it needs nothing, and secrets stand there
-	process.SysProcAttr = ownGroup()
+	process.SysProcAttr = ownSession()
 	in, err := process.StdinPipe()
 	if err != nil {
 		return nil, err
