@@ -114,7 +114,7 @@ func TestADispatchRhythmWaitsForTheTickAndKeepsTheOrder(t *testing.T) {
 		if diff := cmp.Diff(want, w.receivers.offsets(e, midnight)); diff != "" {
 			t.Errorf("003.7, A003-2: times of the requests (-want +got):\n%s", diff)
 		}
-		for i, a := range w.receivers.arrivals[host(e)] {
+		for i, a := range w.receivers.arrived(e) {
 			if a.n != i {
 				t.Errorf("request %d carried event %d", i, a.n)
 			}
@@ -140,7 +140,7 @@ func TestAHangingEndpointDelaysNobodyElse(t *testing.T) {
 				t.Fatalf("event %d arrived after %v, want %v", i, at, want)
 			}
 		}
-		if got := len(w.receivers.arrivals[host(healthy)]); got != 200 {
+		if got := len(w.receivers.arrived(healthy)); got != 200 {
 			t.Errorf("%d of 200 arrived", got)
 		}
 	})
@@ -166,10 +166,10 @@ func TestALaneNeverExceedsItsInFlightLimit(t *testing.T) {
 					w.publish(n)
 				}
 				w.after(2 * time.Hour)
-				if got := w.receivers.most[host(e)]; got != test.want {
+				if got := w.receivers.mostAtOnce(e); got != test.want {
 					t.Errorf("%d requests at the same time, want %d", got, test.want)
 				}
-				if got := len(w.receivers.arrivals[host(e)]); got != 400 {
+				if got := len(w.receivers.arrived(e)); got != 400 {
 					t.Errorf("%d of 400 arrived", got)
 				}
 			})
@@ -185,7 +185,7 @@ func TestARateLimitIsNeverExceeded(t *testing.T) {
 			w.publish(n)
 		}
 		w.after(time.Minute)
-		arrivals := w.receivers.arrivals[host(e)]
+		arrivals := w.receivers.arrived(e)
 		if len(arrivals) != 300 {
 			t.Fatalf("%d of 300 arrived", len(arrivals))
 		}
@@ -231,7 +231,7 @@ func TestAPausedEndpointKeepsItsEventsAndResumeSendsThem(t *testing.T) {
 			w.publish(n)
 		}
 		w.after(time.Hour)
-		if got := len(w.receivers.arrivals[host(e)]); got != 0 {
+		if got := len(w.receivers.arrived(e)); got != 0 {
 			t.Fatalf("%d requests while it was paused", got)
 		}
 		w.update(e, store.EndpointPatch{State: &enabled})
@@ -251,9 +251,9 @@ func TestADeletedEndpointGetsNothingMoreAndItsDeliveriesAreCancelled(t *testing.
 		}
 		w.after(30 * time.Second)
 		w.remove(e)
-		before := len(w.receivers.arrivals[host(e)])
+		before := len(w.receivers.arrived(e))
 		w.after(48 * time.Hour)
-		if got := len(w.receivers.arrivals[host(e)]); got != before {
+		if got := len(w.receivers.arrived(e)); got != before {
 			t.Errorf("001.11: %d requests after it was unregistered", got-before)
 		}
 		if got := w.states(); got[postrider.DeliveryCancelled] != 1200 {
@@ -270,7 +270,7 @@ func TestADisabledEndpointKeepsItsPendingDeliveriesUntilItIsEnabled(t *testing.T
 		w.after(155 * time.Minute)
 		w.publish(1)
 		w.after(48 * time.Hour)
-		before := len(w.receivers.arrivals[host(e)])
+		before := len(w.receivers.arrived(e))
 		if got := w.states(); got[postrider.DeliveryFailed] != 1 || got[postrider.DeliveryPending] != 1 {
 			t.Fatalf("A004-4: states %v, want one failed and one pending", got)
 		}
@@ -289,7 +289,7 @@ func TestADisabledEndpointKeepsItsPendingDeliveriesUntilItIsEnabled(t *testing.T
 		if got := w.states(); got[postrider.DeliverySucceeded] != 1 {
 			t.Errorf("states %v after it was enabled, want the pending one succeeded", got)
 		}
-		if got := len(w.receivers.arrivals[host(e)]) - before; got != 1 {
+		if got := len(w.receivers.arrived(e)) - before; got != 1 {
 			t.Errorf("%d requests after it was enabled, want 1", got)
 		}
 	})
@@ -428,7 +428,7 @@ func TestADeadEndpointIsProbedGentlyAndItsFirstEventRunsOutInTime(t *testing.T) 
 		if after.State != postrider.EndpointDisabled || after.DisabledReason != postrider.DisabledByExhausted {
 			t.Errorf("004.15: after 160 minutes the endpoint is %s (%s), want disabled", after.State, after.DisabledReason)
 		}
-		if got := len(w.receivers.arrivals[host(e)]); got > 160*60 {
+		if got := len(w.receivers.arrived(e)); got > 160*60 {
 			t.Errorf("%d requests to a dead endpoint in 160 minutes", got)
 		}
 	})

@@ -28,7 +28,7 @@ func (w *world) publishIn(environment postrider.Environment, n int) {
 // verifyAsSeed003 holds every request that an endpoint got against the receiver of seed 003.
 func (w *world) verifyAsSeed003(e *postrider.Endpoint, secret string) {
 	w.t.Helper()
-	for _, a := range w.receivers.arrivals[host(e)] {
+	for _, a := range w.receivers.arrived(e) {
 		header := http.Header{}
 		for _, field := range a.header {
 			header.Add(field.Name, field.Value)
@@ -74,7 +74,7 @@ func TestAnApplicationsEventsGoInRoundsInOrderToTheURLOfThatTime(t *testing.T) {
 					t.Errorf("%d requests went to the old URL", len(old))
 				}
 				var order []int
-				for _, a := range w.receivers.arrivals[host(&moved)] {
+				for _, a := range w.receivers.arrived(&moved) {
 					order = append(order, a.n)
 					if at := a.at.Sub(begin); at < every || at > every+time.Second {
 						t.Errorf("event %d went after %s, want %s", a.n, at, every)
@@ -83,7 +83,7 @@ func TestAnApplicationsEventsGoInRoundsInOrderToTheURLOfThatTime(t *testing.T) {
 				if len(order) != 40 || !slices.IsSorted(order) {
 					t.Errorf("the order was %v", order)
 				}
-				if most := w.receivers.most[host(&moved)]; most != 1 {
+				if most := w.receivers.mostAtOnce(&moved); most != 1 {
 					t.Errorf("%d requests were under way at the same time", most)
 				}
 				w.verifyAsSeed003(&moved, secret)
@@ -93,11 +93,11 @@ func TestAnApplicationsEventsGoInRoundsInOrderToTheURLOfThatTime(t *testing.T) {
 				w.crash()
 				w.start()
 				w.after(every / 2)
-				if n := len(w.receivers.arrivals[host(&moved)]); n != 40 {
+				if n := len(w.receivers.arrived(&moved)); n != 40 {
 					t.Errorf("a restart made %d requests go early", n-40)
 				}
 				w.after(every / 2)
-				if n := len(w.receivers.arrivals[host(&moved)]); n != 41 {
+				if n := len(w.receivers.arrived(&moved)); n != 41 {
 					t.Errorf("after the next round there were %d requests, want 41", n)
 				}
 			})
@@ -138,7 +138,7 @@ func TestAReplayGoesAgainWithTheSameIDAndSurvivesADeadProcess(t *testing.T) {
 			}
 		}
 		ids := map[int]map[string]bool{}
-		for _, a := range w.receivers.arrivals[host(e)] {
+		for _, a := range w.receivers.arrived(e) {
 			for _, field := range a.header {
 				if field.Name == "webhook-id" {
 					if ids[a.n] == nil {

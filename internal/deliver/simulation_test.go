@@ -213,10 +213,10 @@ func (s *simulation) check() {
 		}
 	}
 	for _, e := range s.endpoints {
-		if got, settled := len(s.receivers.arrivals[host(e)]), attempted[host(e)]; got < settled || s.faults == 0 && got != settled {
+		if got, settled := len(s.receivers.arrived(e)), attempted[host(e)]; got < settled || s.faults == 0 && got != settled {
 			s.t.Errorf("%d requests arrived at %s, but %d attempts are recorded (%d faults)", got, host(e), settled, s.faults)
 		}
-		if most, limit := s.receivers.most[host(e)], 16; most > limit*(1+s.faults) {
+		if most, limit := s.receivers.mostAtOnce(e), 16; most > limit*(1+s.faults) {
 			s.t.Errorf("%d requests at the same time", most)
 		}
 	}

@@ -85,7 +85,7 @@ func TestARotationSignsWithBothWhereItCanAndWithTheNewSecretAfterItsEnd(t *testi
 		send := func(n int) {
 			w.publish(n)
 			w.after(time.Second)
-			arrivals := w.receivers.arrivals[host(e)]
+			arrivals := w.receivers.arrived(e)
 			got = append(got, w.signers("generic", arrivals[len(arrivals)-1]))
 		}
 		send(1)
@@ -130,7 +130,7 @@ func TestWhatAnEndpointAsksForIsSentAndIsNotInTheRecord(t *testing.T) {
 		description := "changed, but not in what it asks for"
 		w.update(e, store.EndpointPatch{Description: &description})
 		w.after(10 * time.Hour)
-		arrivals := w.receivers.arrivals[host(e)]
+		arrivals := w.receivers.arrived(e)
 		for i, a := range arrivals {
 			if a.asked == nil || a.asked != arrivals[0].asked {
 				t.Errorf("request %d does not use the first one's credentials, and so not its token", i)
@@ -142,7 +142,7 @@ func TestWhatAnEndpointAsksForIsSentAndIsNotInTheRecord(t *testing.T) {
 		w.update(e, store.EndpointPatch{State: &enabled})
 		w.publish(2)
 		w.after(time.Second)
-		arrivals = w.receivers.arrivals[host(e)]
+		arrivals = w.receivers.arrived(e)
 		if last := arrivals[len(arrivals)-1]; last.asked != nil {
 			t.Error("an endpoint that asks for nothing any more still gets credentials")
 		}
@@ -200,7 +200,7 @@ func TestACertificateThatCannotBeReadIsToldInEveryAttempt(t *testing.T) {
 		if o := attempts[0].Outcome; o.Code != postrider.OutcomeContract || !strings.Contains(o.Detail, "auth.client_certificate: the certificate cannot be used") {
 			t.Errorf("outcome %+v", o)
 		}
-		if got := len(w.receivers.arrivals[host(e)]); got != 0 {
+		if got := len(w.receivers.arrived(e)); got != 0 {
 			t.Errorf("%d requests were sent without it", got)
 		}
 	})

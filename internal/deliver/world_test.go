@@ -282,10 +282,24 @@ func (r *receivers) Post(ctx context.Context, request *egress.Request) egress.Re
 	return result
 }
 
+// arrived gives the requests that an endpoint got so far, in order.
+func (r *receivers) arrived(e *postrider.Endpoint) []arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.arrivals[host(e)])
+}
+
+// mostAtOnce gives how many requests an endpoint got at the same time at the most.
+func (r *receivers) mostAtOnce(e *postrider.Endpoint) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.most[host(e)]
+}
+
 // offsets gives when requests for an endpoint came in, since a moment.
 func (r *receivers) offsets(e *postrider.Endpoint, since time.Time) []time.Duration {
 	var found []time.Duration
-	for _, a := range r.arrivals[host(e)] {
+	for _, a := range r.arrived(e) {
 		found = append(found, a.at.Sub(since))
 	}
 	return found
@@ -294,7 +308,7 @@ func (r *receivers) offsets(e *postrider.Endpoint, since time.Time) []time.Durat
 // numbers gives how often each event number came in at an endpoint.
 func (r *receivers) numbers(e *postrider.Endpoint) map[int]int {
 	counts := make(map[int]int)
-	for _, a := range r.arrivals[host(e)] {
+	for _, a := range r.arrived(e) {
 		counts[a.n]++
 	}
 	return counts
