@@ -53,6 +53,8 @@ func registerServeFlags(c *cobra.Command) {
 	flags.String("encryption-key-file", "", "`file` of the keys that seal stored secrets, made if it does not exist (default beside the data folder, FOLDER.key)")
 	flags.String("contracts", "", "`folder` of contracts beside the built-in ones, *.yaml")
 	flags.String("publish-limit", "", "largest `size` of a published event's body (default 1MiB)")
+	flags.String("publish-rate", "", "`number` of publishing requests that one key may make a minute, 0 for no bound (default 3000000)")
+	flags.String("manage-rate", "", "`number` of other requests that one key may make a minute, 0 for no bound (default 60000)")
 	flags.String("allow-private", "", "`networks` that may be delivered to though they are not public, 10.0.0.0/8,…")
 	flags.String("proxy-url", "", "`URL` of a proxy to send deliveries through; the usual proxy variables are ignored")
 	flags.String("extra-ca-file", "", "`file` of certificates to trust beside the system's when delivering, PEM")

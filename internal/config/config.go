@@ -43,6 +43,10 @@ type Config struct {
 
 	// PublishLimit bounds the body of one published event, in bytes.
 	PublishLimit Size `yaml:"publish_limit" env:"PUBLISH_LIMIT"`
+	// PublishRate and ManageRate bound the requests of one key a minute: those that publish, and
+	// all others; 0: no bound.
+	PublishRate int `yaml:"publish_rate" env:"PUBLISH_RATE"`
+	ManageRate  int `yaml:"manage_rate" env:"MANAGE_RATE"`
 	// AllowPrivate lists networks that events may be delivered to though they are not public.
 	AllowPrivate []netip.Prefix `yaml:"allow_private" env:"ALLOW_PRIVATE"`
 	// ProxyURL is the proxy that deliveries go through; "" for none. The usual proxy variables
@@ -73,6 +77,8 @@ func Default() Config {
 		Data:          "postrider-data",
 		DevTimeScale:  1,
 		PublishLimit:  1 << 20,
+		PublishRate:   3_000_000,
+		ManageRate:    60_000,
 		LogFormat:     observe.LogText,
 		TokenLife:     480 * time.Second, // 001.4
 		ShutdownGrace: 30 * time.Second,
@@ -139,6 +145,7 @@ func (c Config) Warnings() []string {
 const (
 	minPublishLimit  = 1 << 10
 	maxPublishLimit  = 64 << 20
+	maxKeyRate       = 1_000_000_000
 	maxShutdownGrace = time.Hour
 	maxTokenLife     = 24 * time.Hour
 	maxTimeScale     = 1e6
@@ -173,6 +180,12 @@ func (c *Config) check(origins map[string]string, f *faults) {
 	}
 	if c.PublishLimit < minPublishLimit || c.PublishLimit > maxPublishLimit {
 		f.add(where("PUBLISH_LIMIT"), "%s is out of bounds; use 1KiB to 64MiB", c.PublishLimit)
+	}
+	if c.PublishRate < 0 || c.PublishRate > maxKeyRate {
+		f.add(where("PUBLISH_RATE"), "%d is out of bounds; use 1 to %d requests a minute, or 0 for no bound", c.PublishRate, maxKeyRate)
+	}
+	if c.ManageRate < 0 || c.ManageRate > maxKeyRate {
+		f.add(where("MANAGE_RATE"), "%d is out of bounds; use 1 to %d requests a minute, or 0 for no bound", c.ManageRate, maxKeyRate)
 	}
 	if c.ShutdownGrace < 0 || c.ShutdownGrace > maxShutdownGrace {
 		f.add(where("SHUTDOWN_GRACE"), "%s is out of bounds; use 0s to 1h", c.ShutdownGrace)

@@ -160,6 +160,7 @@ func TestEveryFlagHasItsVariable(t *testing.T) {
 			"listen": "0.0.0.0:99", "data": "elsewhere", "dev": "true", "dev-time-scale": "2", "bootstrap-file": "b.yaml", "encryption-key-file": "k.key",
 			"publish-limit": "2KiB", "allow-private": "10.0.0.0/8", "proxy-url": "http://p:1", "extra-ca-file": os.DevNull, "log-level": "warn",
 			"log-format": "json", "shutdown-grace": "1s", "pprof": "127.0.0.1:1", "contracts": "c", "token-life": "1h", "wms-code": "WMS1",
+			"publish-rate": "60", "manage-rate": "0",
 		}[name]
 		if value == "" {
 			t.Errorf("flag %s is unknown to this test", name)

@@ -83,7 +83,7 @@ func (s *Server) compose(ctx context.Context) error {
 		OnCommit: func(commit ingest.Commit) { observeCommit(metrics, commit) },
 	})
 	handler, err := restapi.New(
-		restapi.Options{MaxEventBytes: int(c.PublishLimit), Logger: s.log, Version: s.options.Version},
+		restapi.Options{MaxEventBytes: int(c.PublishLimit), PublishLimit: unbounded(c.PublishRate), ManageLimit: unbounded(c.ManageRate), Logger: s.log, Version: s.options.Version},
 		restapi.Parts{Control: webhooks, Publisher: events, Authenticator: keys, Ready: func(ctx context.Context) error { return s.ready(ctx, db) }})
 	if err != nil {
 		events.Close()
@@ -132,4 +132,12 @@ func observeCommit(m *observe.Metrics, c ingest.Commit) {
 func observeAttempt(m *observe.Metrics, r deliver.Report) {
 	m.AttemptEnded(r.Attempt.Outcome.Code, r.Attempt.Duration)
 	m.DeliverySettled(r.State, r.Attempt.StartedAt.Add(r.Attempt.Duration).Sub(r.Event.AcceptedAt))
+}
+
+// unbounded writes a bound of 0, which means none, as restapi does.
+func unbounded(rate int) int {
+	if rate == 0 {
+		return -1
+	}
+	return rate
 }
