@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -599,6 +600,14 @@ func TestTheTestOfAPISettingsIsSignedAsTheSeedVerifies(t *testing.T) {
 	if !result.Delivered || result.Status != 200 || result.Attempt.Response.Body != "Valid signature" || result.EventType != "shipment.status_updated" || result.Attempt.Trigger != "test" {
 		t.Errorf("the test gave %+v, %+v", result, result.Attempt.Response)
 	}
+	rotated := must(c.PutAPISettings(ctx, "", api.APISettingsUpdate{URL: pointer(receiver.URL()), RotateSecret: true}))(t)
+	if result = must(c.TestAPISettings(ctx, "", ""))(t); !result.Delivered {
+		t.Errorf("while the old secret is in force the test gave %+v", result)
+	}
+	must(c.ActivateSecret(ctx, *rotated.WebhookID))(t)
+	if result = must(c.TestAPISettings(ctx, "", ""))(t); result.Delivered || result.Status != 403 {
+		t.Errorf("when the new secret is activated, a receiver of the old one gave %+v", result)
+	}
 	must(c.PutAPISettings(ctx, "", api.APISettingsUpdate{URL: pointer(receiver.URL()), Secret: canary + " of another"}))(t)
 	result = must(c.TestAPISettings(ctx, "", "shipment.updated"))(t)
 	if result.Delivered || result.Status != 403 || result.Attempt.Response.Body != "Invalid signature" {
@@ -606,5 +615,22 @@ func TestTheTestOfAPISettingsIsSignedAsTheSeedVerifies(t *testing.T) {
 	}
 	if list := must(c.Events(ctx, client.EventFilter{}))(t); len(list.Data) != 0 {
 		t.Errorf("tests were kept as %d events (A003-7)", len(list.Data))
+	}
+}
+
+func TestSettingsThatAreSetAtTheSameTimeAreStillOne(t *testing.T) {
+	g := newGateway(t)
+	ctx, c := context.Background(), g.as(g.admin)
+	var wait sync.WaitGroup
+	for i := range 12 {
+		wait.Go(func() {
+			if _, err := c.PutAPISettings(ctx, "", api.APISettingsUpdate{URL: pointer(fmt.Sprintf("https://example.com/%d", i))}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if list := must(c.Webhooks(ctx, client.WebhookFilter{Contract: "shiip"}))(t); len(list.Data) != 1 {
+		t.Errorf("there are %d webhooks of the settings", len(list.Data))
 	}
 }
