@@ -22,7 +22,7 @@ func TestTheSecondSignalEndsAServerThatWaitsForADelivery(t *testing.T) {
 	environ := []string{"POSTRIDER_OPERATOR_KEY=" + operatorKey}
 	p := start(t, build(t), []string{"serve", "--dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"), "--shutdown-grace", "1h"}, environ)
 	url := p.await(regexp.MustCompile(`listens on (http://\S+)`))
-	call(t, url+"/v1/webhooks", `{"url":"`+receiver.URL+`","events":["*"]}`, http.StatusCreated)
+	call(t, url+"/v1/webhooks", `{"url":"`+receiver.URL+`","events":["*"],"contract":"standard"}`, http.StatusCreated) // it waits 20 s, the longest
 	call(t, url+"/v1/events", `{"type":"a.b","data":1}`, http.StatusAccepted)
 	<-held
 
