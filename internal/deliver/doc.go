@@ -14,7 +14,7 @@
 // came back. The settler writes outcomes to the store, many in one transaction, and repeats what
 // fails; nothing is dropped.
 //
-// Memory is bounded whatever the backlog: a lane holds some hundred deliveries, the engine a fixed
+// Memory is bounded whatever the backlog: a lane holds some thousand deliveries, the engine a fixed
 // number of bytes. What does not fit stays in the store, and loaders read it again, oldest due first,
 // when the lane runs low. Nothing polls: a lane without work sleeps until the due time that the
 // store named, or until it is woken.

@@ -35,7 +35,7 @@ type Options struct {
 	OnSettle func(outcomes int, took time.Duration)
 
 	LaneInFlight int     // requests of one lane at the same time, unless endpoint or contract say otherwise; default 16
-	LaneDepth    int     // deliveries of one lane in memory; default 512
+	LaneDepth    int     // deliveries of one lane in memory, as far as MaxMemory lets it; default 2,048
 	MaxSenders   int     // requests at the same time over all lanes; default 1,024
 	MaxMemory    int64   // data of deliveries in memory, in bytes; default 48 MiB
 	MaxUnsettled int     // outcomes that wait for the store before sending pauses; default 4,096
@@ -70,7 +70,7 @@ type Engine struct {
 // New makes an engine that does nothing until Start.
 func New(o Options) *Engine {
 	setDefault(&o.LaneInFlight, 16)
-	setDefault(&o.LaneDepth, 512)
+	setDefault(&o.LaneDepth, 2048)
 	setDefault(&o.MaxSenders, 1024)
 	setDefault(&o.MaxMemory, 48<<20)
 	setDefault(&o.MaxUnsettled, 4096)
