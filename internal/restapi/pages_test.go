@@ -154,7 +154,7 @@ func (s *scene) shown(t *testing.T, got reply, names []string) string {
 	text = anyHeader.ReplaceAllString(text, `$1"…"`)
 	return anyTime.ReplaceAllStringFunc(text, func(quoted string) string {
 		found, err := time.Parse(time.RFC3339Nano, quoted[1:len(quoted)-1])
-		if err == nil && found.Sub(time.Now()).Abs() < 12*time.Hour { // of what has another clock than the scene's: when it began
+		if err == nil && time.Until(found).Abs() < 12*time.Hour { // of what has another clock than the scene's: when it began
 			return `"2026-02-18T10:00:00Z"`
 		}
 		return quoted
