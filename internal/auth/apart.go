@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -70,7 +69,6 @@ func ServeHashes(in io.Reader, out io.Writer) error {
 		if err := answers.Encode(hashAnswer{request.derive()}); err != nil {
 			return postrider.Errorf(postrider.CodeUnavailable, "nobody takes the hash: %w", err)
 		}
-		debug.FreeOSMemory() // the next hash may be long in coming
 	}
 }
 
@@ -147,7 +145,7 @@ type hasher struct {
 
 func startHasher(command []string) (*hasher, error) {
 	process := exec.Command(command[0], command[1:]...)
-	process.Env = []string{} // it needs nothing, and secrets stand there
+	process.Env = []string{"GOMAXPROCS=1"} // a hash needs one processor, and none of the gateway's secrets
 	process.SysProcAttr = ownSession()
 	in, err := process.StdinPipe()
 	if err != nil {
