@@ -52,6 +52,25 @@ func NewThrottle(now time.Time) *Throttle {
 func (t *Throttle) Check(login string, from netip.Addr, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.check(login, from, now)
+}
+
+// Admit is Check, and counts the try as failed until Succeeded says otherwise: tries at the same time
+// get no further than one after another.
+func (t *Throttle) Admit(login string, from netip.Addr, now time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.check(login, from, now); err != nil {
+		return err
+	}
+	t.add(nameKey(login), nameInterval, 1, now)
+	if from.IsValid() {
+		t.add(addressKey(from), addressInterval, 1, now)
+	}
+	return nil
+}
+
+func (t *Throttle) check(login string, from netip.Addr, now time.Time) error {
 	wait := t.wait(nameKey(login), nameFailures, nameInterval, now)
 	if from.IsValid() {
 		wait = max(wait, t.wait(addressKey(from), addressFailures, addressInterval, now))
@@ -64,21 +83,14 @@ func (t *Throttle) Check(login string, from netip.Addr, now time.Time) error {
 		Message: "too many failed logins; try again in " + wait.String()}
 }
 
-// Failed counts a failed login.
-func (t *Throttle) Failed(login string, from netip.Addr, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.add(nameKey(login), nameInterval, now)
-	if from.IsValid() {
-		t.add(addressKey(from), addressInterval, now)
-	}
-}
-
 // Succeeded forgets the failures of the name: whoever knows the password is not guessing. Those of
-// the address stay, else an account of one's own would be a licence to try others.
-func (t *Throttle) Succeeded(login string) {
+// the address stay but for this try, else an account of one's own would be a licence to try others.
+func (t *Throttle) Succeeded(login string, from netip.Addr, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if from.IsValid() {
+		t.add(addressKey(from), addressInterval, -1, now)
+	}
 	for _, c := range t.cells(nameKey(login)) {
 		*c = cell{}
 	}
@@ -95,9 +107,9 @@ func (t *Throttle) wait(key string, limit float64, interval time.Duration, now t
 	return time.Duration((least + 1 - limit) * float64(interval))
 }
 
-func (t *Throttle) add(key string, interval time.Duration, now time.Time) {
+func (t *Throttle) add(key string, interval time.Duration, failures float64, now time.Time) {
 	for _, c := range t.cells(key) {
-		*c = cell{failures: t.decayed(*c, interval, now) + 1, at: now.Sub(t.began)}
+		*c = cell{failures: max(0, t.decayed(*c, interval, now)+failures), at: now.Sub(t.began)}
 	}
 }
 

@@ -21,7 +21,7 @@ func TestANameIsThrottledAndFreeAgainLater(t *testing.T) {
 		if err := throttle.Check("ada", from, now); err != nil {
 			t.Fatalf("after %d failures: %v", i, err)
 		}
-		throttle.Failed("ada", from, now)
+		_ = throttle.Admit("ada", from, now)
 	}
 	for _, other := range []netip.Addr{from, address("198.51.100.1"), {}} {
 		told, ok := errors.AsType[*postrider.Error](throttle.Check("ada", other, now))
@@ -39,14 +39,14 @@ func TestANameIsThrottledAndFreeAgainLater(t *testing.T) {
 	if err := throttle.Check("ada", from, now); err != nil {
 		t.Errorf("it is not free again: %v", err)
 	}
-	throttle.Failed("ada", from, now)
+	_ = throttle.Admit("ada", from, now)
 	if err := throttle.Check("ada", from, now); err == nil {
 		t.Error("one failure more, and it is not throttled")
 	}
 	if err := throttle.Check("ada", from, now.Add(time.Hour)); err != nil {
 		t.Errorf("an hour later: %v", err)
 	}
-	throttle.Succeeded("ada")
+	throttle.Succeeded("ada", netip.Addr{}, now)
 	if err := throttle.Check("ada", from, now); err != nil {
 		t.Errorf("after a good login: %v", err)
 	}
@@ -62,9 +62,9 @@ func TestAnAddressIsThrottledOverAllNames(t *testing.T) {
 			if err := throttle.Check("nobody", address(test.from), start); err != nil {
 				t.Fatalf("%s after %d failures: %v", test.from, i, err)
 			}
-			throttle.Failed(fmt.Sprintf("name-%d", i), address(test.from), start)
+			_ = throttle.Admit(fmt.Sprintf("name-%d", i), address(test.from), start)
 		}
-		throttle.Succeeded("name-1") // an account of one's own does not help
+		throttle.Succeeded("name-1", netip.Addr{}, start) // an account of one's own does not help
 		if err := throttle.Check("nobody", address(test.same), start); postrider.ErrorCode(err) != postrider.CodeRateLimited {
 			t.Errorf("%s after 100 failures of %s: %v", test.same, test.from, err)
 		}
@@ -82,10 +82,10 @@ func TestAnAddressIsThrottledOverAllNames(t *testing.T) {
 func TestManyNamesDoNotHinderOthers(t *testing.T) {
 	throttle, now := auth.NewThrottle(start), start
 	for range 10 {
-		throttle.Failed("guessed", netip.Addr{}, now)
+		_ = throttle.Admit("guessed", netip.Addr{}, now)
 	}
 	for i := range 20_000 {
-		throttle.Failed(fmt.Sprintf("flood-%d", i), netip.Addr{}, now)
+		_ = throttle.Admit(fmt.Sprintf("flood-%d", i), netip.Addr{}, now)
 	}
 	if err := throttle.Check("guessed", netip.Addr{}, now); err == nil {
 		t.Error("a flood of names made the throttle forget one")

@@ -30,17 +30,16 @@ func (c *Control) Login(ctx context.Context, login, password string, from netip.
 		return nil, err
 	}
 	secret := postrider.NewSecret(password)
-	// Asked again after the wait, so that many at once cannot try more than one after another.
-	admit := func() error { return c.throttle.Check(login, from, c.now()) }
+	// Asked again after the wait, and counted, so that many at once cannot try more than one after another.
+	admit := func() error { return c.throttle.Admit(login, from, c.now()) }
 	good, stale, err := c.parts.Passwords.Verify(ctx, user.PasswordHash, secret, admit)
 	if err != nil {
 		return nil, err
 	}
 	if !good || user.Disabled {
-		c.throttle.Failed(login, from, c.now())
 		return nil, ErrLogin
 	}
-	c.throttle.Succeeded(login)
+	c.throttle.Succeeded(login, from, c.now())
 	if stale {
 		if err := c.rehash(ctx, user, secret); err != nil {
 			return nil, err
